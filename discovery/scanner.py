@@ -26,7 +26,8 @@ from discovery.sessions import Sessions
 from discovery.source_scans import SourceScans
 from discovery.source_tasks import SourceTasks
 from discovery.swept_questions import SweptQuestions
-from discovery.trials import Trial, TrialRequest, Trials
+from discovery.trial_steps import TrialRequest
+from discovery.trials import Trial, Trials
 from discovery.unverified import UnverifiedDevices
 from fleet import labels
 from fleet.authors import LOCAL

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discovery.trials import Step, TrialRequest, Way
+from discovery.trial_steps import Step, TrialRequest, Way
 from fleet.model import Access, Device, Edit
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine

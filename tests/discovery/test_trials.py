@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from discovery import trials
-from discovery.trials import MAX_TRIALS, Step, TooManyTrials, TrialRequest, Way
+from discovery import trial_texts
+from discovery.trial_steps import Step, TrialRequest, Way
+from discovery.trials import MAX_TRIALS, TooManyTrials
 from fleet import identity
 from fleet.model import CannotAsk, Edit, Finding, Learned, NoAnswer, Report, Sighting, Target
 from sources.source import SessionRefused, Source
@@ -331,7 +332,7 @@ def test_what_a_device_says_is_bounded() -> None:
     deep: list[Any] = []
     for _ in range(100):
         deep = [deep, "x" * 100_000, *range(1000)]
-    assert len(repr(trials.shown({"x": deep}, SecretTexts()))) < 100_000
+    assert len(repr(trial_texts.shown({"x": deep}, SecretTexts()))) < 100_000
 
 
 def test_a_trial_ends_when_its_reader_leaves(engine: Engine, rtsp: Scripted) -> None:

@@ -6,7 +6,8 @@ from contextlib import closing
 import orjson
 from flask import Blueprint, Response, request, stream_with_context
 
-from discovery.trials import Step, Trial
+from discovery.trial_steps import Step
+from discovery.trials import Trial
 from fleet import shapes, status
 from web.api.events import has_hung_up
 from web.http.actions.cameras import (

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
 
-from discovery.trials import Step
+from discovery.trial_steps import Step
 from fleet import labels
 from fleet.channels import is_channel
 from fleet.kinds import RECORDER

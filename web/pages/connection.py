@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
 
-from discovery.trials import Step, TrialRequest, Way
+from discovery.trial_steps import Step, TrialRequest, Way
 from fleet import access_fields, labels
 from fleet.model import Access, Device, NotFound, Refused
 from fleet.texts import sentences

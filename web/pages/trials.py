@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from discovery.trials import Step, TrialRequest, Way, stream_text
+from discovery.trial_reports import stream_text
+from discovery.trial_steps import Step, TrialRequest, Way
 from web.http.actions import trials
 from web.pages.connection_form import SAVED
 from web.pages.new_camera import Choice, NewCamera, Place, Result, fields_of

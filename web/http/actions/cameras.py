@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import request
 
-from discovery.trials import Trial, TrialRequest, Way
+from discovery.trial_steps import TrialRequest, Way
+from discovery.trials import Trial
 from fleet import access_fields, labels, logins, public, stream_url
 from fleet.edit import editing
 from fleet.fleet_secrets import Seal

@@ -1,6 +1,7 @@
 """Begin connection tests, in the name of the person of the request."""
 
-from discovery.trials import TooManyTrials, Trial, TrialRequest
+from discovery.trial_steps import TrialRequest
+from discovery.trials import TooManyTrials, Trial
 from fleet.model import CannotAsk
 from web.http.auditing import note
 from web.http.errors import HttpError

@@ -7,7 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from discovery.probe_results import ANSWERED, ProbeResult
-from discovery.trials import Step
+from discovery.trial_steps import Step
 from fleet import access_fields, labels, logins, shapes, status
 from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS

@@ -1,0 +1,132 @@
+"""Ask one source of a trial, within the login budget of discovery/logins.py."""
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from discovery.logins import WRONG, LoginGate
+from discovery.outcomes import outcome
+from discovery.probe_tasks import ProbeTasks
+from discovery.trial_reports import Reports, findings_of, sightings_of
+from discovery.trial_steps import TrialRequest, Way, title_of
+from fleet.logins import MAX_REFUSALS, NO_LOGIN
+from fleet.model import DEFAULT_SITE, Access, Learned, Target
+from fleet.places import access_key
+from sources.source import SessionRefused, Source
+
+REFUSALS_BEFORE = MAX_REFUSALS - 1
+"""Refusals that a source is told of, so that it tries a login once, whatever the device offers."""
+
+
+class TrialProbes:
+    """Asks the sources for all trials."""
+
+    def __init__(self, sources: Mapping[str, Source], gate: LoginGate) -> None:
+        self._sources = sources
+        self.gate = gate
+        self._tasks = ProbeTasks()
+        self._numbers = itertools.count(1)
+
+    def source(self, name: str) -> Source | None:
+        source = self._sources.get(name)
+        return source if source is not None and source.probe is not None else None
+
+    async def probe(self, source: Source, target: Target) -> Reports:
+        """The reports of one probe, or what it raised."""
+        question = (-next(self._numbers), source.name)
+        result: Reports = await outcome(lambda: self._tasks.run(source, question, target))
+        return result
+
+    async def close(self) -> None:
+        """End all probes."""
+        await self._tasks.close()
+
+
+@dataclass(slots=True)
+class TrialLogin:
+    """Asks without and with the login of one trial. A login that one source saw refused is not
+    tried by the next one."""
+
+    probes: TrialProbes
+    request: TrialRequest
+    refused_by: str = ""
+    """The title of the source whose login was refused."""
+
+    def no_login_reason(self) -> str:
+        """Why no login is tried; empty if it may be."""
+        request = self.request
+        if not request.may_login:
+            return request.no_login_reason
+        if self.refused_by:
+            return f"Not tried: the device refused this login over {self.refused_by}"
+        if request.username is None:
+            return ""
+        return self.probes.gate.trial_obstacle(request.host, request.username, _now())
+
+    async def without_login(self, source: Source, way: Way) -> Reports:
+        """What the source found without the login."""
+        return await self.probes.probe(source, self._target(way, with_login=False))
+
+    async def with_login(self, source: Source, way: Way) -> Reports:
+        """What the source found with the login, which is spent while it is not known how the device
+        took it."""
+        target, username = self._target(way, with_login=True), self.request.username
+        if username is None:
+            return await self.probes.probe(source, target)
+        tried = self.probes.gate.tried
+        attempt = tried.begin(self.request.host, username, _now())
+        reports = await self.probes.probe(source, target)
+        if (refusal := _refusal(reports)) is not None:
+            tried.refused(attempt, refusal.attempts_left)
+            self.refused_by = title_of(way.source)
+        elif _is_accepted(reports):
+            tried.accepted(attempt)
+        elif sightings_of(reports) or isinstance(reports, SessionRefused):
+            tried.unspent(attempt)
+        return reports
+
+    def _target(self, way: Way, *, with_login: bool) -> Target:
+        """The target of a question, which may spend one refused login at most."""
+        request = self.request
+        options: dict[str, Any] = {"tls": True} if way.tls else {}
+        if request.username is None:
+            options["login"] = NO_LOGIN
+        access = Access(request.host, way.port, way.path)
+        target = Target(
+            DEFAULT_SITE,
+            access_key(way.source, access) or "",
+            request.host,
+            way.port,
+            way.path,
+            tls_pin=way.tls_pin,
+            options=options,
+            digest_only=request.digest_only,
+            is_trial=True,
+        )
+        if not with_login:
+            return replace(target, may_login=False)
+        return replace(
+            target,
+            username=request.username,
+            secret=request.password,
+            refusals=REFUSALS_BEFORE,
+        )
+
+
+def _refusal(reports: Reports) -> Learned | None:
+    """What was learned when a password was refused; None where none was."""
+    learned = [sighting.learned for sighting in sightings_of(reports) if sighting.learned]
+    spent = [known for known in learned if (known.refusals or 0) > REFUSALS_BEFORE]
+    if not spent and WRONG in findings_of(reports):
+        return Learned()
+    return spent[0] if spent else None
+
+
+def _is_accepted(reports: Reports) -> bool:
+    return any(s.learned is not None and bool(s.learned.method) for s in sightings_of(reports))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,62 @@
+"""What a trial is asked for, and the steps that it reports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+OK, FAILED, SKIPPED = "ok", "failed", "skipped"
+"""The states of a step."""
+NAMES = ("connect", "identify", "login", "streams", "describe", "result")
+"""The steps of each source in their order, and the result of all."""
+ONVIF, RTSP = "onvif", "rtsp"
+TITLES = {ONVIF: "ONVIF", RTSP: "RTSP"}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one source reaches the device of a trial, as in Access. `tls_pin` is the certificate that
+    is accepted; None for the first one."""
+
+    source: str
+    port: int | None = None
+    path: str = ""
+    tls: bool = False
+    tls_pin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRequest:
+    """An address and a login that a person gave. `username` is None for no login; with a user name,
+    `password` is None for an empty password. Unless `may_login`, only what needs no login is asked:
+    `no_login_reason` says why. `digest_only`: the password is not the person's own, so it is used
+    only in ways that do not reveal it to the device."""
+
+    host: str
+    ways: tuple[Way, ...] = (Way(ONVIF), Way(RTSP))
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    may_login: bool = True
+    no_login_reason: str = ""
+    digest_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a trial: `name` is one of NAMES, `state` one of those above, `text` says what
+    happened, `facts` are what was found. `source` is empty in the result.
+
+    The facts of the result: `name`, `model`, `serial`, `firmware` and `mac`; `sources` that gave a
+    stream or accepted the login; `streams` and `channels`, each a list of objects with `path` and
+    whatever else the device says of them, such as `profile`, `codec`, `width` and `height`. A
+    channel has its `key`, too.
+    """
+
+    name: str
+    state: str
+    text: str
+    source: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def title_of(source: str) -> str:
+    return TITLES.get(source, source)

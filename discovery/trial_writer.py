@@ -1,0 +1,163 @@
+"""Write the steps of a trial in words, and collect what they found."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from discovery.logins import WRONG
+from discovery.outcomes import name_of
+from discovery.trial_reports import (
+    Reports,
+    certificate_of,
+    channels_of,
+    findings_of,
+    identity_of,
+    sightings_of,
+    stream_text,
+    streams_of,
+)
+from discovery.trial_steps import FAILED, OK, RTSP, SKIPPED, Step, TrialRequest, Way, title_of
+from discovery.trial_texts import shown
+from fleet.model import Access, CannotAsk, Miss, NoAnswer, Report, Sighting
+from fleet.places import place
+from sources import net
+from sources.source import SessionRefused, Source
+from store.secret_texts import SecretTexts
+
+log = logging.getLogger(__name__)
+CHANGED = "tls.changed"
+
+
+@dataclass(slots=True)
+class StepWriter:
+    """Writes the steps of one trial."""
+
+    request: TrialRequest
+    receiver: Callable[[Step], None]
+    device: dict[str, Any] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+    streams: list[dict[str, Any]] = field(default_factory=list)
+    channels: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(
+        self, name: str, state: str, text: str, way: Way | None, facts: Mapping[str, Any] = {}
+    ) -> None:
+        """Write a step without the password, whatever the device says."""
+        source = way.source if way else ""
+        texts = SecretTexts.of([self.request.password or ""], self.request.username)
+        step = Step(name, state, shown(text, texts), source, shown(dict(facts), texts))
+        self.receiver(step)
+
+    def write_connected(self, reports: Reports, source: Source, way: Way) -> bool:
+        at = place(Access(self.request.host, way.port))
+        if reason := self.reason_of(reports, source):
+            self.write("connect", FAILED, f"{title_of(way.source)} at {at}: {reason}", way)
+            return False
+        pin = certificate_of(reports)
+        facts = {"certificate": pin} if pin else {}
+        self.write("connect", OK, f"{title_of(way.source)} responds at {at}", way, facts)
+        return True
+
+    def reason_of(self, reports: Reports, source: Source) -> str:
+        """The reason why the device did not answer; empty if it did."""
+        if not isinstance(reports, BaseException):
+            misses = [report.reason for report in reports if isinstance(report, Miss)]
+            return "" if sightings_of(reports) else next(iter(misses), "the response is not usable")
+        match reports:
+            case SessionRefused():
+                return "" if reports.reports else f"no free session ({reports.reason})"
+            case TimeoutError():
+                return f"no response within {source.timeout:g} s"
+            case NoAnswer() | CannotAsk():
+                return str(reports)
+            case OSError():
+                return net.reason_of(reports)
+        name = name_of(reports) if isinstance(reports, Exception) else type(reports).__name__
+        log.error("%s: internal error in a connection test (%s)", source.title, name)
+        return f"internal error ({name}); see the log"
+
+    def write_identity(self, sightings: Sequence[Sighting], way: Way) -> None:
+        facts = identity_of(sightings)
+        self.device |= {key: value for key, value in facts.items() if key not in self.device}
+        if not facts:
+            self.write("identify", SKIPPED, "Not identified before login", way)
+            return
+        named = [str(facts[key]) for key in ("name", "model", "mac") if key in facts]
+        self.write("identify", OK, ", ".join(named) or "Identified", way, facts)
+
+    def write_login(self, reports: Reports, source: Source, way: Way) -> bool:
+        findings = findings_of(reports)
+        for kind in (CHANGED, WRONG, "login.method", "login.clock"):
+            if kind in findings:
+                self.write("login", FAILED, findings[kind].text, way, {"reason": kind})
+                return False
+        if isinstance(reports, SessionRefused):
+            text = f"The device is {reports.reason}. Close other viewers, then test again"
+            self.write("login", SKIPPED, text, way, {"reason": "busy"})
+            self.sources.append(way.source)
+            return False
+        if reason := self.reason_of(reports, source):
+            self.write("login", FAILED, f"The device stopped responding: {reason}", way)
+            return False
+        methods = [
+            s.learned.method for s in sightings_of(reports) if s.learned and s.learned.method
+        ]
+        if "login.none" in findings:
+            text = findings["login.none"].text
+        elif methods and self.request.username is not None:
+            text = f"Logged in as {self.request.username}"
+        else:
+            text = "No login required"
+        self.write("login", OK, text, way, {"method": methods[0]} if methods else {})
+        self.sources.append(way.source)
+        return True
+
+    def write_streams(self, reports: Sequence[Report], way: Way) -> None:
+        """Write what was found with the login: the streams or channels, or one stream's codec."""
+        sightings, findings = sightings_of(reports), findings_of(reports)
+        self.device |= {
+            key: value for key, value in identity_of(sightings).items() if key not in self.device
+        }
+        is_rtsp = way.source == RTSP
+        name = "describe" if is_rtsp else "streams"
+        broken = [fault for kind, fault in findings.items() if kind.startswith("stream.")]
+        if broken:
+            self.write(name, FAILED, broken[0].text, way, {"reason": broken[0].kind})
+            self.sources.remove(way.source)
+            return
+        channels, streams = channels_of(sightings), streams_of(sightings)
+        if is_rtsp and not channels:
+            self.describe(streams, way)
+            return
+        self.channels = self.channels or channels
+        self.streams = self.streams or streams
+        count = len(channels or streams)
+        noun = "channel" if channels else "stream"
+        text = f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+        facts = {"channels": channels} if channels else {"streams": streams}
+        self.write(name, OK if count else FAILED, text if count else "No streams", way, facts)
+
+    def describe(self, streams: list[dict[str, Any]], way: Way) -> None:
+        facts = {key: value for stream in streams[:1] for key, value in stream.items()}
+        facts["path"] = way.path
+        for stream in self.streams:
+            if stream.get("path") == way.path:
+                stream |= facts
+                break
+        else:
+            self.streams.insert(0, facts)
+        self.write("describe", OK, stream_text(facts), way, facts)
+
+    def write_result(self) -> None:
+        facts = {
+            **self.device,
+            "sources": self.sources,
+            "streams": self.streams,
+            "channels": self.channels,
+        }
+        if self.sources:
+            named = " and ".join(title_of(name) for name in self.sources)
+            self.write("result", OK, f"Reachable by {named}", None, facts)
+        else:
+            self.write("result", FAILED, "No working connection found", None, facts)
