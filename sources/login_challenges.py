@@ -26,6 +26,9 @@ ATTEMPTS = ("attempt", "tries", "retries", "chance")
 """Beginnings of the nouns for what is left."""
 BETWEEN = frozenset(("", "s", "more", "remaining", "left", "login", "is", "are"))
 """What may be between that noun and the number."""
+SPACED = str.maketrans("(:<>", "    ")
+"""What separates words there, with the tags of a page."""
+LOCKED = ("account is locked", "user is locked", "locked out")
 SEPARATORS = " \t,="
 FOREIGN_REALMS = frozenset(("tp-link streaming media",))
 """Realms of login methods of a maker's own, which call themselves Digest."""
@@ -169,8 +172,8 @@ def _quoted(header: str, at: int) -> tuple[str, int]:
 
 def attempts_left(text: str) -> int | None:
     """The number of login attempts that a refusal says are left, such as "You still have 29
-    attempt(s)"; None if it says nothing about them."""
-    words = text[:LONGEST_HEADER].lower().replace("(", " ").replace(":", " ").split()
+    attempt(s)"; 0 for a locked account; None if it says nothing about them."""
+    words = text[:LONGEST_HEADER].lower().translate(SPACED).split()
     for place, name in enumerate(words):
         if name.startswith(ATTEMPTS):
             before, after = reversed(words[max(0, place - 3) : place]), words[place + 1 : place + 5]
@@ -178,7 +181,8 @@ def attempts_left(text: str) -> int | None:
             left = _number(after) if left is None else left
             if left is not None:
                 return left
-    return None
+    joined = " ".join(words)
+    return 0 if any(phrase in joined for phrase in LOCKED) else None
 
 
 def _number(words: Iterable[str]) -> int | None:

@@ -6,14 +6,13 @@ ONVIF Core Specification, chapters 5.8 and 5.9; WS-Security UsernameToken Profil
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
 from sources import xml_tree
-from sources.login_challenges import Login
+from sources.login_challenges import Login, attempts_left
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
@@ -31,12 +30,6 @@ _CLOCK_TEXTS = ("timecheck", "timestamp", "messageexpired", "clock", "invalidtim
 _LOGIN_TEXTS = (
     *("notauthori", "unauthori", "authorityfail", "authentication", "authorization", "password"),
     *("accessdenied", "notpermitted", "operationprohibited", "locked"),
-)
-# A refusal may say how many attempts are left ("2 more login attempts", "attempts left: 2"), or
-# that the account is locked, which `attempts_left` returns as 0.
-_ATTEMPTS = re.compile(r"([0-9]{1,3}) ?(?:more |remaining )?(?:login )?(?:attempt|tries|chance)")
-_ATTEMPTS_AFTER = re.compile(
-    r"(?:attempts?|tries|chances?)(?:\(s\))? (?:left|remaining)[ :=]{0,3}([0-9]{1,3})"
 )
 MAX_TEXT = 4096
 """Bytes of a response that are searched for the number of attempts left."""
@@ -122,17 +115,6 @@ def _texts(node: object) -> Iterable[str]:
         for key, value in node.items():
             if not key.startswith("@"):
                 yield from _texts(value)
-
-
-def attempts_left(text: str) -> int | None:
-    """The number of login attempts that the text says are left; 0 for a lock; None if it says
-    nothing about them."""
-    text = " ".join(text.lower().split())
-    match = _ATTEMPTS.search(text) or _ATTEMPTS_AFTER.search(text)
-    if match:
-        return int(match[1])
-    is_lock = "account is locked" in text or "user is locked" in text or "locked out" in text
-    return 0 if is_lock else None
 
 
 def refusal(response: Response, schemes: Iterable[str], sent: str) -> str:

@@ -59,14 +59,6 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("fleet/secret_columns.py", r"[^\W_]+"): ("a",),
     ("settings.py", r"[,\s]+"): ("a",),
     (
-        "sources/soap.py",
-        "([0-9]{1,3}) ?(?:more |remaining )?(?:login )?(?:attempt|tries|chance)",
-    ): ("1 ", "1 more login ", "111"),
-    (
-        "sources/soap.py",
-        "(?:attempts?|tries|chances?)(?:\\(s\\))? (?:left|remaining)[ :=]{0,3}([0-9]{1,3})",
-    ): ("attempts(s) left ::", "attempt"),
-    (
         "sources/onvif_clock.py",
         "([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})[T \\-]([0-9]{1,3}):([0-9]{1,3})(?::([0-9]{1,3}))?",
     ): ("2026-11-28T12:00",),
