@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fleet.logins import is_spent
 from fleet.model import NoAnswer, Target
 from sources import login_challenges, net, soap, tls
-from sources.device_urls import DeviceUrl
+from sources.device_urls import SCHEMES, DeviceUrl
 from sources.login_challenges import (
     Authorization,
     Challenge,
@@ -63,6 +63,8 @@ class Logins:
     """Seconds that the device's clock is ahead; the token has its time."""
     challenges: list[Challenge] = field(default_factory=list)
     """Those of the newest response."""
+    has_withheld: bool = False
+    """Another port wanted the password in a form that reveals it."""
 
     @property
     def schemes(self) -> list[str]:
@@ -111,6 +113,7 @@ class Conversation:
         self.session = session
         self.clock = clock
         self.logins = logins_of(target)
+        self.port = target.port or SCHEMES["https" if target.options.get("tls") else "http"]
         self.fingerprint: str | None = None
         self.pin: str | None = None
         self._context: ssl.SSLContext | None = None
@@ -135,6 +138,9 @@ class Conversation:
         """The response to one operation, with the login if it is needed. Raises as `send` does."""
         logins = self.logins
         response = await self.send(place, namespace, body)
+        if not response.is_success and self._must_withhold(place):
+            logins.has_withheld = True
+            return response
         if logins.way in ("digest", "basic"):
             # Some devices have a new nonce for each request, and say so only now.
             if response.status == 401 and self._renew(is_silent=True):
@@ -143,6 +149,17 @@ class Conversation:
         if logins.way or not soap.refusal(response, logins.schemes, ""):
             return response
         return await self._log_in(response, place, namespace, body)
+
+    def _may_reveal(self, place: DeviceUrl) -> bool:
+        """False at another port than that of the device, unless it has the pinned certificate:
+        behind a port forward, it is another device."""
+        return place.port == self.port or (place.is_tls and self.pin is not None)
+
+    def _must_withhold(self, place: DeviceUrl) -> bool:
+        """True if the newest response asks for the login, and only Basic would answer it there."""
+        if self.logins.login is None or self._may_reveal(place):
+            return False
+        return {*self.logins.schemes} == {"basic"}
 
     def _renew(self, *, is_silent: bool) -> bool:
         """Answer a newer nonce from now on; False if the device named none."""
@@ -283,8 +300,12 @@ class Conversation:
         kind = f'application/soap+xml; charset=utf-8; action="{namespace}/{operation}"'
         headers = {"Content-Type": kind, "User-Agent": net.USER_AGENT}
         headers["Accept-Encoding"] = "identity"
-        if self.logins.authorization is not None and self.logins.way:
-            headers["Authorization"] = self.logins.authorization.answer("POST", place.path, data)
+        logins = self.logins
+        if logins.authorization is None or not logins.way:
+            return headers
+        if logins.way == "basic" and not self._may_reveal(place):
+            return headers
+        headers["Authorization"] = logins.authorization.answer("POST", place.path, data)
         return headers
 
 

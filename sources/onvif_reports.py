@@ -17,6 +17,11 @@ MAX_STREAMS = 6
 """Streams of one camera that are kept."""
 MakeFinding = Callable[..., Finding]
 LOGIN_KINDS = ("login.wrong", "login.method", "login.clock")
+ELSEWHERE = (
+    "login method not supported: its streams are listed at another port, which offers only Basic. "
+    "That would reveal the password to another device behind a port forward. Turn on Digest in the "
+    "device"
+)
 
 
 def is_several(reading: Reading, known: int) -> bool:
@@ -117,9 +122,11 @@ def login_findings(logins: Logins, reading: Reading, finding: MakeFinding) -> It
         onvif_http.CLOCK: ("login.clock", "it refuses the login because of its clock"),
     }
     raised, text = texts.get(outcome, ("", ""))
+    if logins.has_withheld and reading.is_whole and not any(c.streams for c in reading.channels):
+        raised, text = "login.method", ELSEWHERE
     if raised:
         yield finding(raised, text, {} if left is None else {"attempts_left": left})
-    for kind in LOGIN_KINDS if outcome == onvif_http.ACCEPTED else ():
+    for kind in {*LOGIN_KINDS} - {raised} if outcome == onvif_http.ACCEPTED else ():
         yield finding(kind, "its login works", cleared=True)
     if reading.is_open:
         yield finding("login.none", login_texts.OPEN)

@@ -543,6 +543,31 @@ def test_basic_is_never_used_where_the_device_did_not_prove_itself() -> None:
         assert device(probe(stub, **LOGIN)).model == "IPC-1"
 
 
+@pytest.mark.parametrize("home", [None, "Basic", "Digest"])
+def test_another_port_of_the_host_gets_no_basic(home: str | None) -> None:
+    def asks_basic(question: Question) -> Reply | None:
+        is_in = question.authorization.startswith("Basic")
+        return None if is_in else (401, b"", {"WWW-Authenticate": 'Basic realm="x"'})
+
+    media = protected(camera(), asks_basic)
+    media.answers["GetStreamUri P1"] = STREAM.format("rtsp://127.0.0.1/main")
+    with serving(media):
+        services = (
+            f"<tds:Service><tds:Namespace>{soap.MEDIA}</tds:Namespace>"
+            f"<tds:XAddr>http://127.0.0.1:{media.port}/media</tds:XAddr></tds:Service>"
+        )
+        stub = camera(GetServices=services)
+        for name in ("GetVideoSources", "GetProfiles"):
+            stub.answers[name] = (404, b"", {})
+        guards = {None: lambda question: None, "Basic": asks_basic, "Digest": digest_guard()}
+        with serving(protected(stub, guards[home])):
+            reports = probe(stub, **LOGIN)
+    assert media.operations(), "the other port was asked"
+    assert not any("Basic" in each.authorization for each in media.questions)
+    assert "another port" in findings(reports)["login.method"]
+    assert device(reports).model == "IPC-1"
+
+
 def test_an_operation_that_the_user_may_not_use_is_no_wrong_password() -> None:
     by_digest = digest_guard()
     stub = protected(camera(), by_digest)
