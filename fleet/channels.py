@@ -42,9 +42,12 @@ def recorder_of(device: Device, devices: Mapping[int, Device]) -> Device | None:
 def is_served_by(device: Device, parent: Device) -> bool:
     """True if the parent of a channel is the device that serves it, and not what that is behind."""
     keys = (key for key in device.identities if key.startswith(identity.CHANNEL))
-    return parent.kind == RECORDER or any(
-        identity.owner_of(key) in parent.identities for key in keys
-    )
+    if parent.kind == RECORDER or any(identity.owner_of(key) in parent.identities for key in keys):
+        return True
+    own, served = device.access.get(SOURCE), parent.access.get(SOURCE)
+    if own is None or served is None or own.host is None:
+        return False
+    return (own.host, own.port or PORT) == (served.host, served.port or PORT)
 
 
 def part_of(key: str) -> str:

@@ -1,9 +1,10 @@
 """The places where a device is or is asked, and the other devices that its record names. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fleet import identity
-from fleet.channels import is_channel
+from fleet.channels import PORT, SOURCE, is_channel
 from fleet.model import Access, Device
 
 
@@ -22,6 +23,12 @@ def access_key(source: str, access: Access) -> str | None:
     if access.host is None:
         return None
     return identity.place_key(source, place(access))
+
+
+def server_key(access: Access) -> str:
+    """The key of the server of a stream, like `rtsp:10.0.0.5:554`: it names a device that proves no
+    more than where it is."""
+    return f"{SOURCE}:{place(replace(access, port=access.port or PORT, path=''))}"
 
 
 def host_of(device: Device, source: str) -> str | None:

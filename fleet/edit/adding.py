@@ -1,16 +1,15 @@
 """Add a listed device by hand, which is asked before discovery finds it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fleet import access_fields, channels, editable_fields, identity, labels, recorder_list, status
-from fleet.edit import editing
-from fleet.kinds import CAMERA, RECORDER
+from fleet import access_fields, editable_fields, identity, labels, recorder_list, status
+from fleet.edit import editing, new_channels
+from fleet.kinds import CAMERA
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
-from fleet.places import access_key, place
+from fleet.places import access_key
 from fleet.reduce import access, capacity, kinds
-from fleet.reduce import channels as served_channels
 from fleet.reduce.access import for_event
 from fleet.reduce.draft import Draft
 
@@ -20,13 +19,14 @@ def add(draft: Draft, edit: Edit) -> Device:
 
     `kind` is a person's choice; `likely_kind` is one that a report may replace, as is the default.
     `more`: the access of other sources, by source. `is_another`: it is not the device that has this
-    address already. A stream of a recorder is a channel of it. Raises Refused.
+    address already. A stream of a recorder is a channel of it, and so is one of the device
+    `channel_of`, at its site. Raises Refused.
     """
     device = _new_device(draft, edit)
     neighbours = _at_same_address(draft, device)
-    recorder = _recorder(draft, device, neighbours)
+    recorder = new_channels.recorder_of(draft, edit, device, neighbours)
     if recorder is not None:
-        device, neighbours = _as_channel(device, recorder), []
+        device, neighbours = new_channels.as_channel(device, recorder, edit), []
     for key in device.identities:
         access.check_free(draft, identity.index_key(key, device.site), key)
         owner = draft.find(key, device.site)
@@ -122,34 +122,6 @@ def _at_same_address(draft: Draft, device: Device) -> list[Device]:
     return [
         other for host in hosts for other in draft.at(device.site, host) if other.address == host
     ]
-
-
-def _recorder(draft: Draft, device: Device, neighbours: Sequence[Device]) -> Device | None:
-    """The device with channels that serves the stream of the new device: the one at its address,
-    or its parent that is asked there."""
-    hosts = {entry.host for entry in device.access.values()}
-    parents = [draft.devices[id] for id in device.parents if id in draft.devices]
-    asked = [
-        parent
-        for parent in parents
-        if hosts & {parent.address, *(entry.host for entry in parent.access.values())}
-    ]
-    recorders = [
-        other
-        for other in (*neighbours, *asked)
-        if other.kind == RECORDER or served_channels.of(draft, other)
-    ]
-    is_stream = device.access.keys() == {channels.SOURCE} and None not in hosts
-    return recorders[0] if recorders and is_stream else None
-
-
-def _as_channel(device: Device, recorder: Device) -> Device:
-    """The device as a channel of the recorder, by the path of its stream."""
-    entry = device.access[channels.SOURCE]
-    server = place(replace(entry, port=entry.port or channels.PORT, path=""))
-    key = identity.channel_key(f"{channels.SOURCE}:{server}", entry.path or "/")
-    parents = dict.fromkeys((recorder.id, *device.parents))
-    return replace(device, identities=(key, *device.identities), parents=tuple(parents))
 
 
 def _check_new(known: Device | None) -> None:

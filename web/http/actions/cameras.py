@@ -94,9 +94,18 @@ def add_camera(given: NewCamera) -> SavedDevice:
             edits = [_edit(f"id:{device.id}", "link", {**way, "source": s}) for s, way in ways]
             edits += [_edit(f"id:{device.id}", "change", values)] if values else []
         else:
-            edits = [_addition(ways, {**values, "is_another": given.is_another})]
+            edits = [_addition(ways, {**values, **_beside(given)})]
         events = _apply(edits, "device.add")
     return _saved(events, given.same_as, _warnings(given))
+
+
+def _beside(given: NewCamera) -> dict[str, Any]:
+    """What a new camera is to the device that has its address. Raises HttpError (404) for one that
+    is hidden."""
+    owner = None
+    if given.channel_of is not None:
+        owner = visible_fleet().device(str(given.channel_of)).id
+    return {"is_another": given.is_another, "channel_of": owner}
 
 
 def change_camera(device: Device, given: CameraFields) -> SavedDevice:

@@ -96,10 +96,12 @@ class CameraFields(ConnectionFields):
 
 class NewCamera(CameraFields):
     """A new camera: `ip_address` or `rtsp_url` is required. `same_as`: the number of the device
-    that it is; it gets this access instead of a new record. `is_another`: it is not the device that
-    has this address already."""
+    that it is; it gets this access instead of a new record. `channel_of`: the number of the device
+    at this address of which it is another channel. `is_another`: it is not the device that has this
+    address already."""
 
     same_as: int | None = Field(None, ge=1, le=HIGHEST)
+    channel_of: int | None = Field(None, ge=1, le=HIGHEST)
     is_another: bool = False
 
 
