@@ -15,6 +15,7 @@ from _pytest.unraisableexception import collect_unraisable
 
 from simulators.panasonic import Camera
 from tests.home import Clock, Home, Running, running
+from tests.order import place_of
 
 
 def _refuse_strangers(event: str, arguments: tuple[Any, ...]) -> None:
@@ -31,6 +32,13 @@ def _refuse_strangers(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_strangers)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the files in an order that keeps several workers busy to the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place_of(item.location[0]))
 
 
 def pytest_collection_finish() -> None:
