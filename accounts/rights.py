@@ -94,6 +94,11 @@ def may(
     )
 
 
+def grants_in_force(person: Person, now: datetime) -> tuple[Grant, ...]:
+    """The grants by which the person sees something at this time in the monitor's own zone."""
+    return tuple(grant for grant in person.grants if _permits(grant, RULES["device.view"], now))
+
+
 def following_redirects(person: Person, redirects: Mapping[int, int]) -> Person:
     """Move the person's grants from merged records to the records that remain. With a limited
     token, only grants within its limit remain."""

@@ -12,6 +12,7 @@ from web.http.authentication import client_address
 from web.http.authorization import needs
 from web.http.broadcaster import (
     RESET,
+    RIGHTS_CHANGED,
     StreamMessage,
     TooManyStreams,
     checks_message,
@@ -137,13 +138,22 @@ def _frames(
     known = min(last_id or -1, newest)
     last_sent = missed[-1].sequence if missed else known
 
-    def recheck() -> Callable[[Event | None], bool] | None:
-        now = None if is_gone() else renewed(visible)
-        if now and feed:
-            feed.visible = now
-        return _may_see(now) if now else None
+    rights, notice = visible.rights(), b""
 
-    yield from monitor.broadcaster.follow(position, until, recheck, last_sent, feed)
+    def recheck() -> Callable[[Event | None], bool] | None:
+        nonlocal rights, notice
+        now = None if is_gone() else renewed(visible)
+        if now is None:
+            return None
+        if feed:
+            feed.visible = now
+        before, rights = rights, now.rights()
+        notice = RIGHTS_CHANGED if rights != before else b""
+        return _may_see(now)
+
+    yield from monitor.broadcaster.follow(
+        position, until, recheck, last_sent, feed, notice=lambda: notice
+    )
 
 
 def _may_see(visible: VisibleFleet) -> Callable[[Event | None], bool]:

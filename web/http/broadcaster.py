@@ -64,6 +64,9 @@ def sse_message(kind: str, body: Any, id: int | None = None) -> bytes:
 
 
 RESET = sse_message("reset", reset_message("Too many events were missed. Reload the page."))
+RIGHTS_CHANGED = sse_message(
+    "reset", reset_message("Your permissions have changed. Reload the page.")
+)
 
 
 def event_message(event: Event) -> bytes:
@@ -155,13 +158,15 @@ class EventBroadcaster:
         recheck: Recheck,
         last_sent: int = -1,
         feed: Feed | None = None,
+        notice: Callable[[], bytes] = bytes,
     ) -> Iterator[bytes]:
         """Yield the messages after `position`, without events up to the number `last_sent`.
 
         Ends at the monotonic time `until`; a comment now and then proves the line. A reader that
         fell behind is told to reload. Within a second after `recheck` says so it is over. With a
         `feed`, what it makes of them comes too, and the more readers there are, the longer they
-        gather what happens before they are woken.
+        gather what happens before they are woken. `notice`, asked after each `recheck`, gives
+        what the reader must know before the next messages.
         """
         pinged = time.monotonic()
         while not self._closing and time.monotonic() < until:
@@ -179,7 +184,7 @@ class EventBroadcaster:
                 if message.event is None or message.event.sequence > last_sent
             )
             visible_messages = [message for message in new if may_see(message.event)]
-            data = b"".join(message.data for message in visible_messages)
+            data = notice() + b"".join(message.data for message in visible_messages)
             if feed:
                 data += feed.news(visible_messages)
             if data or time.monotonic() - pinged >= PING_EVERY:

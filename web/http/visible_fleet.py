@@ -1,6 +1,6 @@
 """The fleet as the person of the request sees it: the only way by which routes reach devices."""
 
-from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Any
 from flask import g
 
 from accounts.model import Person
-from accounts.rights import following_redirects, may
+from accounts.rights import following_redirects, grants_in_force, may
 from fleet import state
 from fleet.model import Device, Event, Facts, Fault
 from fleet.queries import device_behind, store_of, stores_by_site
@@ -91,6 +91,12 @@ class VisibleFleet:
         has_stores = device is not None and any(grant.store for grant in self.person.grants)
         store = store_of(device, stores_of(every)) if device and has_stores else ""
         return may(self.person, action, device, now, store)
+
+    def rights(self) -> Hashable:
+        """The part of a person that decides what they see at this moment."""
+        person = self.person
+        grants = grants_in_force(person, self.now)
+        return person.role, person.sees_all, person.devices, grants
 
     def refreshed(self) -> "VisibleFleet | None":
         """The fleet as the same person sees it now; None when their login has ended."""

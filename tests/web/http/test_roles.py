@@ -328,7 +328,24 @@ def test_an_open_stream_tells_no_more_of_a_camera_once_the_grant_is_over(
             body_of(ask["Ada"].ask("DELETE", f"/api/users/{guest.user}/grants/{id}"))
         for key in (OWN, 2):
             body_of(ask["Ada"].ask("PATCH", f"/api/camera/{key}", json={"notes": f"After {end}"}))
-        assert f'"device":{OWN}' not in read_until(pieces, f"After {end}")
+        rest = read_until(pieces, f"After {end}")
+        assert f'"device":{OWN}' not in rest
+        assert "event: reset" in rest, "a page drops what it must not show any more"
+
+
+def test_an_open_stream_says_at_once_that_a_grant_was_added_or_removed(
+    home: Home, ask: Ask
+) -> None:
+    guest, id = granted(home, ask)
+    grants = f"/api/users/{guest.user}/grants"
+    answer, pieces = follow(guest)
+    with answer:
+        body_of(ask["Ada"].ask("DELETE", f"{grants}/{id}"))
+        read_until(pieces, "event: reset")
+        body_of(ask["Ada"].ask("POST", grants, json={"level": "view", "device": OWN}))
+        read_until(pieces, "event: reset")
+        body_of(ask["Ada"].ask("PATCH", "/api/camera/2", json={"notes": "No permission changed"}))
+        assert "event: reset" not in read_until(pieces, "No permission changed")
 
 
 @pytest.mark.parametrize("end", ["logout", "password", "role", "removed", "session ends"])
