@@ -60,10 +60,7 @@ PATH_REVEALS = (
     "it to a device that has not proved its identity. A credential set is never used in a path: "
     "enter a login of its own"
 )
-NO_PATH = (
-    "the device has no stream without a path (RTSP 404): enter the path from its manual, such as "
-    "/stream1, under Connections"
-)
+NO_PATH = "the device has no stream without a path (RTSP 404)"
 
 
 @dataclass(frozen=True, slots=True)
