@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import Question
 from discovery.refused_sets import RefusedSets
-from fleet import labels, logins
+from fleet import labels, logins, status
 from fleet.model import Access, Device, Finding, Report, Sighting
 from fleet.reduce.learning import is_same_but_learned
 from store.vault import SecretLost
@@ -50,6 +50,21 @@ class _Spent:
     access: Access
     refusals: int
     attempts_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What shares the budget of a login: a source of a device, with the login that it uses there
+    and what that cost."""
+
+    question: Question
+    login: Access
+    refusals: int
+    attempts_left: int | None
+
+    @property
+    def has_worked(self) -> bool:
+        return _has_worked(self.login)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,8 @@ class LoginGate:
         self._tracker = tracker
         self._unseal = unseal
         self._newest: dict[Question, _Spent] = {}
+        self._outlived: dict[Question, int] = {}
+        """Refusals after which the same login worked for another source."""
         self._refused_sets = RefusedSets()
         self._refused_at: dict[_Place, set[Question]] = {}
         self._turns = WeakValueDictionary[tuple[object, ...], asyncio.Lock]()
@@ -116,7 +133,7 @@ class LoginGate:
     async def turn(self, device: Device, login: Access) -> AsyncIterator[None]:
         """One question at a time with a user name at a host and port, unless it is known to work:
         each must see what the one before it cost."""
-        if not login.refusals and login.method not in ("", logins.NO_LOGIN):
+        if not login.refusals and _has_worked(login):
             yield
             return
         place = (*_place(device, login), login.username)
@@ -127,30 +144,24 @@ class LoginGate:
     def allowance(self, device: Device, source: str, login: Access) -> Allowance:
         """What the next question may cost; `login` is the access with the login that is used.
 
-        A login that worked last and that nothing has refused since is tried whatever other logins
-        were refused.
+        A login that works goes on for a source whatever it costs at another one that never took it;
+        only refusals by those that took it before mean that the device has another password now.
         """
-        own = self._spent(device, source)
-        spent, left, is_refused = 0, None, False
-        for member, name in self._family(device, source):
-            state = self._spent(member, name)
-            if not state.refusals and state.attempts_left is None:
-                continue
-            other = self._resolved(member, name)
-            if other.username != login.username:
-                continue
-            spent += state.refusals
-            if state.attempts_left is not None:
-                left = min(state.attempts_left, state.attempts_left if left is None else left)
-            is_refused = is_refused or other.secret == login.secret
-        for state in self._beside(device, source, login):
-            spent += state.refusals
-            if state.attempts_left is not None:
-                left = min(state.attempts_left, state.attempts_left if left is None else left)
-        has_worked = login.method not in ("", logins.NO_LOGIN)
-        if has_worked and own.refusals == 0 and not is_refused:
-            return Allowance()
-        is_spent = logins.is_spent(max(own.refusals, spent), left)
+        own = self._member(device, source, login)
+        members = [own, *self._members(device, source, login)]
+        if own.has_worked:
+            same = [each for each in members if own.refusals or self._is_same(each.login, login)]
+            doubts = self._doubts(same)
+            _spent, left = _sum([each for each in same if each.has_worked])
+            return Allowance(doubts, left, not logins.is_spent(doubts, left))
+        spent, left = _sum(members)
+        is_spent = logins.is_spent(spent, left)
+        if self._has_worked_elsewhere(device, source, login):
+            # One refusal at a time, and none before the login worked again where it does: so that
+            # it always has an attempt left there.
+            return Allowance(max(1, spent), left, not is_spent and not self._doubts(members))
+        if own.refusals and self._is_untried_elsewhere(device, source, login):
+            return Allowance(spent, left, may_login=False)
         chosen = device.access[source].credentials
         if not is_spent and chosen and not logins.has_own_login(device.access[source]):
             reason = self._refused_sets.reason(self._tracker.fleet(), chosen)
@@ -166,12 +177,12 @@ class LoginGate:
             login = self._resolved(device, source)
             if login.username != username:
                 continue
-            # That the saved password worked says nothing about the one of the trial.
-            allowance = self.allowance(device, source, replace(login, method=""))
-            if logins.is_spent(allowance.refusals, allowance.attempts_left):
-                return _obstacle(device, allowance)
-            spent = max(spent, allowance.refusals)
-            left += [allowance.attempts_left] if allowance.attempts_left is not None else []
+            own = self._member(device, source, login)
+            refusals, few = _sum([own, *self._members(device, source, login)])
+            if logins.is_spent(refusals, few):
+                return _obstacle(device, refusals, few)
+            spent = max(spent, refusals)
+            left += [few] if few is not None else []
         if not logins.is_spent(spent + len(tried), min(left, default=None)):
             return ""
         last = max(attempt.until for attempt in tried)
@@ -192,7 +203,7 @@ class LoginGate:
     ) -> Sequence[Report]:
         """The reports of a question, with the refusals of this access in what was learned, and the
         finding about a login that is not tried."""
-        judged = [self._counted(device, source, allowance, report) for report in reports]
+        judged = [self._counted(device, source, login, allowance, report) for report in reports]
         if allowance.may_login or not logins.has_login(login):
             return judged
         is_alive = any(isinstance(report, Sighting) for report in judged)
@@ -206,12 +217,15 @@ class LoginGate:
     def forget(self, question: Question) -> None:
         """Forget a device that is not asked any more."""
         self._newest.pop(question, None)
+        self._outlived.pop(question, None)
         for place, questions in [*self._refused_at.items()]:
             questions.discard(question)
             if not questions:
                 del self._refused_at[place]
 
-    def _counted(self, device: Device, source: str, allowance: Allowance, report: Report) -> Report:
+    def _counted(
+        self, device: Device, source: str, login: Access, allowance: Allowance, report: Report
+    ) -> Report:
         """The report; of what was learned, the refusals are those of this access alone."""
         if not isinstance(report, Sighting) or (learned := report.learned) is None:
             return report
@@ -222,6 +236,9 @@ class LoginGate:
         if learned.refusals != 0:
             refusals = known.refusals + max(0, (learned.refusals or 0) - allowance.refusals)
             left = known.attempts_left if learned.attempts_left is None else learned.attempts_left
+        elif login.method:
+            for member in self._members(device, source, login):
+                self._outlived[member.question] = member.refusals
         self._newest[device.id, source] = _Spent(device.access[source], refusals, left)
         if refusals:
             place = _place(device, device.access[source])
@@ -247,24 +264,77 @@ class LoginGate:
                 if host in (access.host, device.address):
                     yield device, source
 
-    def _beside(self, device: Device, source: str, login: Access) -> Iterator[_Spent]:
-        """What the same login cost at the same host and port for the sake of other devices: the
-        device there counts by itself, however many records lead to it."""
-        host, port = _place(device, login)
-        family = {(member.id, name) for member, name in self._family(device, source)}
+    def _member(self, device: Device, source: str, login: Access) -> _Member:
+        state = self._spent(device, source)
+        return _Member((device.id, source), login, state.refusals, state.attempts_left)
+
+    def _members(self, device: Device, source: str, login: Access) -> Iterator[_Member]:
+        """Everything else that spent attempts of this login: under its user name at the device, or
+        the same login at the same host and port for other devices. The device there sees one
+        client, however many records lead to it."""
+        family = self._family(device, source)
+        for member, name in family - {(device.id, source)}:
+            known = self._member_of(member, name)
+            if known is not None and known.login.username == login.username:
+                yield known
+        for member, name in self._beside(device, login) - family:
+            known = self._member_of(member, name)
+            if known is not None and known.refusals and self._is_same(known.login, login):
+                yield known
+
+    def _member_of(self, id: int, source: str) -> _Member | None:
+        """None for what spent nothing, and for what is gone."""
+        device = self._tracker.devices().get(id)
+        if device is None or source not in device.access:
+            return None
+        state = self._spent(device, source)
+        if not state.refusals and state.attempts_left is None:
+            return None
+        login = self._resolved(device, source)
+        return _Member((id, source), login, state.refusals, state.attempts_left)
+
+    def _beside(self, device: Device, login: Access) -> set[Question]:
+        """Everything that is asked at the same host and port."""
+        host, port = place = _place(device, login)
         at_host = self._tracker.at_address(host, device.site) if host else ()
         questions = {(other.id, name) for other in at_host for name in other.access}
         # A record that was just added has no address before its first answer is written.
         questions |= self._refused_at.get((host, port), set())
         devices = self._tracker.devices()
-        for id, name in questions - family:
-            other = devices.get(id)
-            access = other.access.get(name) if other else None
-            if other is None or access is None or _place(other, access) != (host, port):
-                continue
-            state = self._spent(other, name)
-            if state.refusals and self._is_same(self._resolved(other, name), login):
-                yield state
+        return {
+            (id, name)
+            for id, name in questions
+            if id in devices
+            and name in devices[id].access
+            and _place(devices[id], devices[id].access[name]) == place
+        }
+
+    def _doubts(self, members: Sequence[_Member]) -> int:
+        """Refusals that may mean that the device has another password now: by what took this login
+        before, and one for all that never took it, unless the login worked after that."""
+        spent = sum(member.refusals for member in members if member.has_worked)
+        return spent + any(
+            not member.has_worked and member.refusals > self._outlived.get(member.question, 0)
+            for member in members
+        )
+
+    def _has_worked_elsewhere(self, device: Device, source: str, login: Access) -> bool:
+        """True if another source or channel of the device takes this user name."""
+        return any(
+            other.username == login.username and _has_worked(other)
+            for other in self._others(device, source)
+        )
+
+    def _is_untried_elsewhere(self, device: Device, source: str, login: Access) -> bool:
+        """True if the last attempt is for another source of the device, which never tried this
+        login: many devices have other accounts for ONVIF than for RTSP."""
+        return any(
+            other.username == login.username
+            and not self._spent(device, name).refusals
+            and not (name in device.states and status.is_missed(device.states[name]))
+            for name in device.access.keys() - {source}
+            if (other := self._resolved(device, name))
+        )
 
     def _is_same(self, login: Access, other: Access) -> bool:
         """True if both send the same user name and password, also where each sealed its own."""
@@ -277,9 +347,16 @@ class LoginGate:
         except SecretLost:
             return False
 
-    def _family(self, device: Device, source: str) -> Iterator[tuple[Device, str]]:
+    def _others(self, device: Device, source: str) -> Iterator[Access]:
+        """The logins of the rest of the family."""
+        devices = self._tracker.devices()
+        for id, name in self._family(device, source) - {(device.id, source)}:
+            yield self._resolved(devices[id], name)
+
+    def _family(self, device: Device, source: str) -> set[Question]:
         fleet = self._tracker.fleet()
-        return logins.family_of(device, source, fleet.devices, fleet.references)
+        family = logins.family_of(device, source, fleet.devices, fleet.references)
+        return {(member.id, name) for member, name in family}
 
     def _resolved(self, device: Device, source: str) -> Access:
         fleet = self._tracker.fleet()
@@ -290,11 +367,21 @@ def _place(device: Device, access: Access) -> tuple[str | None, int | None]:
     return access.host or device.address, access.port
 
 
-def _obstacle(device: Device, allowance: Allowance) -> str:
+def _has_worked(login: Access) -> bool:
+    return login.method not in ("", logins.NO_LOGIN)
+
+
+def _sum(members: Sequence[_Member]) -> tuple[int, int | None]:
+    """What they spent, and how many attempts the device has left."""
+    counts = [member.attempts_left for member in members if member.attempts_left is not None]
+    return sum(member.refusals for member in members), min(counts, default=None)
+
+
+def _obstacle(device: Device, refusals: int, left: int | None) -> str:
     """Why a trial does not log in at a known device."""
-    name, left = labels.name(device), allowance.attempts_left
+    name = labels.name(device)
     if left is not None and left <= logins.KEPT_ATTEMPTS:
         reason = f"{name} accepts only {labels.counted(left, 'more login attempt')}"
     else:
-        reason = f"{name} refused this user name {allowance.refusals} times"
+        reason = f"{name} refused this user name {refusals} times"
     return f"{reason}, so no more are tried until its login is changed"

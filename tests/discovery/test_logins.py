@@ -55,6 +55,13 @@ def channel(id: int, guard: GuardedDevice, **access: Any) -> Device:
     return replace(camera(id, guard, **bare | access), parents=(1,))
 
 
+def two_accounts(rtsp: GuardedDevice, onvif: GuardedDevice) -> Device:
+    """A device whose ONVIF has accounts of its own."""
+    device = camera(1, rtsp, "rtsp", "onvif", secret="right")  # nosec B106
+    there = replace(device.access["onvif"], port=onvif.port)
+    return replace(device, access={**device.access, "onvif": there})
+
+
 def ask(engine: Engine, ids: Sequence[int] = (1,), times: int = 4) -> None:
     for _ in range(times):
         assert {answer.state for answer in engine.scanner.ask(ids)} == {"answered"}
@@ -164,6 +171,58 @@ def test_a_login_that_works_goes_on_beside_one_that_does_not(
     ask(engine)
     assert guard.refused == ["wrong", "wrong"]
     assert len(guard.accepted) >= 4
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+def test_a_login_that_one_source_accepts_and_another_refuses_goes_on_where_it_works(
+    make: Make, guard: GuardedDevice, is_set: bool
+) -> None:
+    with GuardedDevice("another") as onvif:
+        engine = make([two_accounts(guard, onvif)])
+        if is_set:
+            secret = {"id": "right", "sealed": "v1"}
+            fields = {"name": "All", "username": "root", "secret": secret}
+            login = Edit("credentials", "c1", fields, "otto", now())
+            engine.tracker.apply([login], now())
+            for source in ("rtsp", "onvif"):
+                change(engine, source=source, credentials="c1", username=None, secret=None)
+        for _ in range(2):
+            ask(engine)
+            engine.close()
+            engine = make()
+        before = len(guard.accepted)
+        ask(engine)
+        assert len(guard.accepted) >= before + 4
+        assert (guard.refused, onvif.refused) == ([], ["right", "right"])
+        access = engine.devices()[1].access
+        assert (access["rtsp"].refusals, access["onvif"].refusals) == (0, 2)
+
+
+def test_after_a_password_changed_a_source_that_never_worked_costs_no_more(
+    make: Make, guard: GuardedDevice
+) -> None:
+    with GuardedDevice("another") as onvif:
+        recorder = two_accounts(guard, onvif)
+        devices = [recorder, *(channel(id, guard) for id in CHANNELS)]
+        engine = make(devices)
+        ask(engine, [1, *CHANNELS], times=2)
+        assert (guard.refused, onvif.refused) == ([], ["right", "right"])
+        guard.password = "new"  # nosec B105
+        ask(engine, [1, *CHANNELS], times=2)
+        assert guard.refused == ["right", "right"]
+        assert onvif.refused == ["right", "right"]
+
+
+def test_a_source_that_never_worked_leaves_the_attempts_to_one_that_did(
+    make: Make, guard: GuardedDevice
+) -> None:
+    with GuardedDevice("another") as onvif:
+        device = two_accounts(guard, onvif)
+        worked = replace(device.access["rtsp"], method="digest")
+        engine = make([replace(device, access={**device.access, "rtsp": worked})])
+        guard.password = "new"  # nosec B105
+        ask(engine)
+        assert len(guard.refused) + len(onvif.refused) == 2
 
 
 def test_a_password_that_was_changed_at_the_recorder_costs_two_refusals_and_no_more(
