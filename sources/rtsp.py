@@ -60,7 +60,10 @@ PATH_REVEALS = (
     "it to a device that has not proved its identity. A credential set is never used in a path: "
     "enter a login of its own"
 )
-NO_PATH = "the device has no stream without a path (RTSP 404)"
+NO_PATH = (
+    "the device has no stream without a path (RTSP 404): enter the path from its manual, such as "
+    "/stream1, under Connections"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +251,8 @@ class _Check:
         """The answer after a login. Each login that was sent and not accepted is spent, whatever
         the device answers; a newer nonce gets one more, within the budget."""
         if not self._has_budget():
+            if self.spent:  # the login in the path was the last one
+                self._refused(response)
             return response
         may_use_basic = not (self.target.digest_only or self.has_sent_digest)
         try:

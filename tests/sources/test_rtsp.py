@@ -279,6 +279,15 @@ def test_a_wrong_login_in_a_path_is_spent_twice_and_never_again(make: Make) -> N
     assert (request.method, request.url.partition("18554")[2]) == ("OPTIONS", "/")
 
 
+def test_the_last_login_that_may_be_refused_is_spent_in_a_path_too(make: Make) -> None:
+    path = XMEYE.format(username=USERNAME, password=PASSWORD)
+    device = make(streams={path: Stream()})
+    result = check_device(device, path=XMEYE, secret="wrong-one", refusals=1)
+    assert result.learned.refusals == 2
+    assert "login.wrong" in result.findings
+    assert outcomes(device) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "text"),
     [
