@@ -249,7 +249,11 @@ _HEAD = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_NOTHING = re.compile(r"""(?:None|null|[Tt]rue|[Ff]alse)(?![^\s,;&)}\]"'])""")
+# Placeholders of a login in the path of a stream are no secret either.
+_NOTHING = re.compile(
+    r"""(?:None|null|[Tt]rue|[Ff]alse)(?![^\s,;&)}\]"'])"""
+    r"""|\{(?:username|password)\}(?![^\s,;&)}\]"'_/?:])"""
+)
 _OPENING = re.compile(rf"[bBuUrR]{{0,2}}({_MARK})")
 _LIST = re.compile(r"""[\[{(](?=\s?[bu]?["'])""")
 _LIST_STOP = re.compile(r"""["'\]})\n]""")

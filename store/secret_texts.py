@@ -7,6 +7,7 @@ import base64
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
+from urllib.parse import unquote
 
 from store.masking import Span, spans_of, spellings, with_masks
 
@@ -37,7 +38,7 @@ class SecretTexts:
         every = set[str]()
         for password in passwords:
             if password.lower() not in WORDS:
-                every |= {*spellings(password), *_in_base64(password)}
+                every |= {*spellings(password), *_in_base64(password), unquote(password)}
                 every |= {*_in_base64(f"{username or ''}:{password}")} if password else set()
         return cls(tuple({_lowered(text) for text in every if len(text) >= SHORTEST}))
 

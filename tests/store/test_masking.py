@@ -142,6 +142,7 @@ HARMLESS = [
     "Basic authentication is required; the Bearer token is not valid",
     "The password of camera 12 is wrong. Set passwords anew, or the secret token",
     '{"has_password": true, "token": null, "secret": ""}',
+    "rtsp://cam/user={username}_password={password}_channel=1?pass={password}&x=1",
     "Login(password=None, token='', secret=False)",
     "rtsp://cam/user=admin&password=&channel=1",
     "<Password/> and <Token></Token>",

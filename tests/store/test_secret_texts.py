@@ -47,6 +47,12 @@ def test_a_short_password_is_masked_only_as_a_word(password: str, text: str, mas
     assert SecretTexts.of([password], "admin").hidden(text) == masked
 
 
+def test_a_password_that_a_device_writes_into_a_url_as_it_is_and_that_is_decoded_is_masked() -> (
+    None
+):
+    assert SecretTexts.of(["Ibis%41Wolke"]).hidden("Name IbisAWolke") == "Name ***"
+
+
 @pytest.mark.parametrize("password", ["video", "Password", "login"])
 def test_a_password_that_our_own_sentences_contain_leaves_no_gap(password: str) -> None:
     text = "video H264; wrong user name or password, login refused"
