@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from contextlib import suppress
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from simulators.rtsp_device import Request, RtspDevice
 from simulators.rtsp_media import interleaved, play, sender_report
@@ -192,8 +192,8 @@ class RtspConnection:
         """Dahua opens no session with OPTIONS, but names one."""
         style = self._device.style
         extra: Headers = [("Session", f"1365{self._number:08}")] if style == "dahua" else []
-        if style in SERVERS:
-            extra.append(("Server", SERVERS[style]))
+        if server := self._device.server or SERVERS.get(style, ""):
+            extra.append(("Server", server))
         return [*extra, ("Public", METHODS)]
 
     def _login(self, method: str, headers: dict[str, str]) -> str:
@@ -240,8 +240,7 @@ class RtspConnection:
 
     def _match(self, url: str) -> tuple[str, Stream | None]:
         """The stream of a URL, which may go on with a control; the longest path is taken."""
-        parts = urlsplit(url)
-        asked = parts.path + (f"?{parts.query}" if parts.query else "")
+        asked = "/" + url.partition("://")[2].partition("/")[2]
         fitting = [path for path in self._device.streams if asked.startswith(path)]
         fitting = [path for path in fitting if not asked[len(path) :][:1].isalnum()]
         if not fitting and self._device.style == "hikvision":

@@ -52,6 +52,8 @@ class RtspDevice:
     """Wants a login for OPTIONS too."""
     echoes_login: bool = False
     """Writes user name and password into Content-Base and control lines."""
+    server: str = ""
+    """Its Server header; empty: that of its style."""
     timeouts: tuple[int, int] = (60, 60)
     """Of a session in seconds, as SETUP and as PLAY name it."""
     transport: str = ""
