@@ -26,7 +26,7 @@ LONGEST = (
     "tests/web/pages/test_chromium_search.py",
     "tests/inventory/test_workbooks_races.py",
 )
-"""Files that take over 30 seconds on the build machine, of both kinds by turns."""
+"""Files that take over 30 seconds on the build machine, browser tests and others mixed."""
 
 
 def place_of(file: str) -> tuple[int, int, str]:
