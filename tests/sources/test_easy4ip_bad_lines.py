@@ -133,7 +133,8 @@ def test_what_the_cloud_says_of_all_for_a_moment_takes_nobody_offline(number):
 
     with sweeping(cloud) as sweeper:
         cloud.delay = after(number, forget)
-        result = sweeper.sweep(spread=1.0)
+        # A recorder is asked again after a quarter of this: later than the moment ends.
+        result = sweeper.sweep(spread=2.0)
     assert result.offline == {}
     assert len(result.online) == 40
 
