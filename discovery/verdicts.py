@@ -31,12 +31,11 @@ DIGEST_ONLY = (
 )
 BASIC = (
     "nothing proves who the device is before a login, and it takes the password only unencrypted "
-    "(Basic). It gets it because the login was entered for this address. Turn on TLS in the device"
+    "(Basic). It gets it because the login was entered for this address"
 )
 STRANGER = (
     "its address has another MAC or ONVIF endpoint reference than this device, so no password is "
-    "sent there. If the device was replaced, add the new one. If it is behind a router or a "
-    "recorder, add that at the same address"
+    "sent there"
 )
 
 

@@ -51,6 +51,7 @@ def main() -> int:
         ):
             environment["EASY4IP_SERVER"] = f"127.0.0.1:{cloud.port}"
             print(_hint(environment), flush=True)
+            print(f"A recorder to add: {streams.hint}\n", flush=True)
             monitor = subprocess.Popen([sys.executable, "app.py"], env=environment)
             first = demo_past.first_stream(demo_cast.members())
             port = int(environment.get("PORT") or DEFAULT_PORT)

@@ -109,10 +109,7 @@ def is_changed(target: Target, seen: str | None) -> bool:
 def changed(target: Target, seen: str, source: str, at: datetime) -> Finding:
     """The finding about a certificate that `is_changed`. It names the new fingerprint, which a
     person accepts by saving it as the `tls_pin` of the access."""
-    text = (
-        f"its TLS certificate has changed (now SHA-256 {seen[:16]}…), so no password is sent. "
-        "If the device was replaced, reset or updated, accept the new certificate"
-    )
+    text = f"its TLS certificate has changed (now SHA-256 {seen[:16]}…), so no password is sent"
     evidence = {"accepted": target.tls_pin, "presented": seen}
     return Finding(target.key, "tls.changed", at, text, source, evidence, site=target.site)
 

@@ -107,10 +107,20 @@ function announceEdit(id, before) {
   document.dispatchEvent(new CustomEvent("edited", { detail: { id, before } }));
 }
 
+// A form whose answer takes seconds says so on its button, and is sent once.
+function sendOnce(event) {
+  const button = event.submitter;
+  if (button.getAttribute("aria-disabled")) return event.preventDefault();
+  button.setAttribute("aria-disabled", "true");
+  button.classList.add("busy");
+  button.textContent = event.target.dataset.busy;
+}
+
 export function actions() {
   showCopyButtons(document);
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    if (form.dataset.busy) return sendOnce(event);
     const { do: what, edit: change, merge, split } = form.dataset;
     const id = change || merge || split;
     if (!what && !id) return;

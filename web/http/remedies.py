@@ -49,8 +49,8 @@ FINDING_REMEDIES = {
     ),
     "tls.changed": (
         "Certificate changed",
-        "If the certificate or the device was replaced on purpose, confirm the new certificate "
-        "under Connections. Until then the device gets no login.",
+        "If the device was replaced, reset or updated, confirm the new certificate under "
+        "Connections. Otherwise find out why it changed.",
     ),
     "tls.old": (
         "TLS too old",
@@ -75,7 +75,7 @@ FINDING_REMEDIES = {
     ),
     "stream.path": (
         "Wrong stream path",
-        "Correct the path under Connections; the manual of the device names it.",
+        "Enter the path of the stream under Connections; the manual of the device names it.",
     ),
     "clock.drift": (
         "Clock is wrong",
@@ -103,13 +103,12 @@ FINDING_REMEDIES = {
     ),
     "identity.unproven": (
         "Identity unproven",
-        "Turn on TLS or ONVIF discovery in the device, so that it can prove who it is. Until then, "
-        "its password is sent only as Digest, or as Basic to the address for which it was entered.",
+        "Turn on TLS or ONVIF discovery in the device, so that it can prove who it is.",
     ),
     "identity.other": (
         "Another device at its address",
         "If the device was replaced, add the new one and retire this one. If it is behind a router "
-        "or a recorder, add that at the same address. Until then no password is sent there.",
+        "or a recorder, add that at the same address.",
     ),
     "identity.two": (
         "Two MACs at one address",

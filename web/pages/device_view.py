@@ -15,6 +15,7 @@ from fleet.kinds import shown_as
 from fleet.model import Device, Event, Fault
 from fleet.natural_order import natural_key
 from fleet.recorder_list import SOURCE as LIST
+from fleet.shapes import FindingRow
 from store.sql import Unreachable
 from web.http import remedies
 from web.http.monitor import Monitor
@@ -88,7 +89,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
             visible_fleet().may("device.edit", device),
         ),
         "channels": _channels(device, devices, statuses),
-        "others": [_other_devices(device, fault, devices) for fault in device.findings],
+        "findings": _findings(device, row["findings"], devices),
         "uptime": _uptime(monitor, device),
         "may_check": visible_fleet().may("device.poll", device),
         "may_edit": visible_fleet().may("device.edit", device),
@@ -121,6 +122,20 @@ def _channels(
         )
         for other in served
     ]
+
+
+def _findings(
+    device: Device, rows: Sequence[FindingRow], devices: Mapping[int, Device]
+) -> list[tuple[FindingRow, list[tuple[int, str]]]]:
+    """Each finding with the other devices that it is about. What several sources report in the same
+    words is one finding, since the first of them."""
+    first = dict[tuple[str, str], tuple[FindingRow, list[tuple[int, str]]]]()
+    for row, fault in zip(rows, device.findings, strict=True):
+        shown = (row, _other_devices(device, fault, devices))
+        earlier = first.setdefault((row["kind"], row["text"]), shown)
+        if row["since"] < earlier[0]["since"]:
+            first[row["kind"], row["text"]] = shown
+    return list(first.values())
 
 
 def _other_devices(

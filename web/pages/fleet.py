@@ -45,6 +45,8 @@ MAX_NAMES = 20_000
 """Rows whose names are sent; those after them are shown when they are there."""
 MAX_ADDED = 300
 """Events of a new device, which its page offers to undo."""
+SHORT_SITE = 13
+"""Characters of a site for which its column has room in every window."""
 STATUS_TITLES = {name: status.title for name, status in TABLE.items()}
 
 
@@ -99,6 +101,9 @@ def fleet_page(more: dict[str, Any]) -> str:
         "columns": columns.titles(table.columns),
         "every_column": columns.EVERY,
         "is_chosen": bool(columns.chosen_columns()),
+        "has_long_sites": any(
+            len(device.site) > SHORT_SITE for device in visible_fleet().devices().values()
+        ),
         "is_crowded": columns.width_of(table.columns) > columns.ROOM,
         "page_sizes": fleet_view.PAGE_SIZES,
         "pages": fleet_view.page_numbers(table.page),

@@ -21,11 +21,12 @@ from fleet import state
 from web.http.actions.jobs import auto_scan_job, confirm_clock, job_rows, run_job
 from web.http.authorization import needs
 from web.http.errors import HttpError
-from web.http.monitor import current_monitor
+from web.http.monitor import Monitor, current_monitor
 from web.http.openapi import VERSION
 from web.http.redirects import own_path
 from web.http.shapes.scans import heard_row, source_row
 from web.pages import watching
+from web.pages.connection_view import EDITABLE
 from web.pages.scan_causes import likely_causes
 
 bp = Blueprint("settings_pages", __name__)
@@ -67,6 +68,7 @@ def sources() -> str:
         every={source.name: watching.every(source.interval) for source in every_source},
         checks=watching.running_checks(monitor),
         listed={source.name: len(scanner.targets(source.name)) for source in every_source},
+        connected=_connected(monitor),
         next_scan=auto_scan_job()["next_run"],
         scan_every=watching.every(monitor.scan_interval),
         is_scanning=scanner.progress() is not None,
@@ -77,6 +79,15 @@ def sources() -> str:
         unconfirmed=[heard_row(device) for device in monitor.scanner.unverified.heard()],
         auto_scan=monitor.has_auto_scan(),
     )
+
+
+def _connected(monitor: Monitor) -> dict[str, int]:
+    """How many connections each source checks, of those that people enter."""
+    devices = monitor.tracker.devices().values()
+    return {
+        name: sum(name in device.access and device.retired_at is None for device in devices)
+        for name in EDITABLE
+    }
 
 
 @bp.get("/settings/jobs")

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from fleet import identity, labels
 from fleet.edit import editing
-from fleet.model import DEFAULT_SITE, Device, Edit, Fleet, Invalid, NotFound
+from fleet.model import Device, Edit, Fleet, Invalid, NotFound
 from fleet.natural_order import natural_key
 from web.http.auditing import actor_name, note
 from web.http.monitor import current_monitor
@@ -18,12 +18,12 @@ KINDS = {identity.MAC: "MAC", identity.ENDPOINT: "ONVIF", identity.ADDRESS: "Add
 @dataclass(frozen=True, slots=True)
 class IgnoredRow:
     """What one edit ignored: its index keys, the keys as people read them, and `name`, which is
-    that of the device that it ignored, or what the person called it."""
+    that of the device that it ignored, or what the person called it. No `site`: at every site."""
 
     keys: Sequence[str]
     shown: Sequence[str]
     name: str
-    site: str
+    site: str | None
     at: str
     by: str
     device: int | None
@@ -48,13 +48,14 @@ def _name(row: IgnoredRow) -> tuple[object, ...]:
 def _row(fleet: Fleet, keys: Sequence[str]) -> IgnoredRow:
     entry, device = fleet.ignored[keys[0]], _device(fleet, keys[0])
     name = labels.name(device) if device else str(entry.get("text") or "")
-    site, shown = DEFAULT_SITE, list[str]()
+    site, shown = None, list[str]()
     for key in keys:
         own, separator, rest = key.partition("|")
         is_local = bool(separator) and not identity.is_global(key)
         site = own if is_local else site
         shown.append(_shown(rest if is_local else key))
     by, at = str(entry.get("by") or ""), str(entry.get("at") or "")
+    by = labels.AUTHORS.get(by, by)
     return IgnoredRow(keys, shown, name, site, at, by, device.id if device else None)
 
 
