@@ -119,6 +119,7 @@ TABLE = {
     ("DELETE", "/api/scan-range"): OPERATE,
     ("POST", "/api/scan-range/inbox"): OPERATE,
     ("GET", "/cameras/<key>"): SEE,
+    ("GET", "/cameras/<key>/check"): SEE,
     ("GET", "/parts/camera/<key>"): SEE,
     ("GET", "/parts/camera/<key>/events"): SEE,
     ("GET", "/events"): SEE_ALL,

@@ -240,6 +240,13 @@ def auto_scan() -> Any:
     return _back()
 
 
+@bp.get("/cameras/<key>/check")
+@needs("device.view")
+def checked_device(key: str) -> Any:
+    """The address of the page after "Check now", opened again: the page of the camera."""
+    return redirect(f"/cameras/{visible_fleet().device(key).id}", 303)
+
+
 @bp.post("/cameras/<key>/check")
 @needs("device.poll")
 def check_device(key: str) -> str:

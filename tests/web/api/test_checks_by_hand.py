@@ -41,6 +41,8 @@ def test_the_page_of_a_camera_checks_it_now_and_shows_the_result(
     add(home, {**CAMERA, "password": "old"})
     assert 'action="/cameras/2/check"' in home.client.get("/cameras/2").text
     assert 'action="/cameras/1/check"' not in home.client.get("/cameras/1").text
+    opened = home.client.get("/cameras/2/check")
+    assert (opened.status_code, opened.headers["Location"]) == (303, "/cameras/2")
     page = home.client.post("/cameras/2/check").text
     assert "Checked now. RTSP: wrong user name or password" in page
     probed.is_on = False

@@ -20,6 +20,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/readyz"): None,
     ("GET", "/"): "device.list",
     ("GET", "/cameras/<key>"): "device.view",
+    ("GET", "/cameras/<key>/check"): "device.view",
     ("POST", "/cameras/<key>/check"): "device.poll",
     ("POST", "/cameras/<key>/edit"): "device.edit",
     ("POST", "/cameras/<key>/merge"): "device.edit",

@@ -124,8 +124,9 @@ def test_who_sees_everything_finds_all_the_traces(ask: Ask) -> None:
     assert [trace for trace in TRACES if trace not in text] == ["a81374", "a8-13-74"]
 
 
-NOT_READ = {"/logo": 404, "/api/search": 422}
-"""There is no logo, and nothing is searched for; all else is read, or refused by the table."""
+NOT_READ = {"/logo": 404, "/api/search": 422, "/cameras/1/check": 303}
+"""There is no logo, nothing is searched for, and one leads on; all else is read, or refused by the
+table."""
 
 
 def status_of(name: str, path: str) -> int:

@@ -25,6 +25,7 @@ NO_PAGES = ("/api/", "/parts/", "/static/", "/v0/")
 NO_PAGE = {
     *("/healthz", "/readyz", "/metrics", "/openapi.json", "/logo", "/manifest.webmanifest"),
     "/settings",  # leads on to the first of its pages
+    "/cameras/<key>/check",  # leads on to the page of the device
 }
 ENTRIES = {"/login", "/setup"}
 """Pages with tests of their own."""
