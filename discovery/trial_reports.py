@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fleet import identity
+from fleet.channels import STREAM
 from fleet.model import Finding, Report, Sighting
+from fleet.reduce.channels import stream_access
 from sources.source import SessionRefused
 
 Reports = Sequence[Report] | BaseException
@@ -56,12 +58,20 @@ def channels_of(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
         {
             "name": sighting.name,
             **sighting.facts,
-            "path": sighting.links.get("stream", ""),
+            **_stream_place(sighting),
             "key": next(key for key in sighting.identities if key.startswith(identity.CHANNEL)),
         }
         for sighting in sightings
         if is_channel(sighting)
     ]
+
+
+def _stream_place(sighting: Sighting) -> dict[str, Any]:
+    """Path of the stream, and its port unless that is the usual one."""
+    stream = stream_access(sighting.links.get(STREAM))
+    if stream is None:
+        return {"path": ""}
+    return {"path": stream.path} | ({"port": stream.port} if stream.port else {})
 
 
 def streams_of(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:

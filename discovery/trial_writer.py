@@ -131,17 +131,23 @@ class StepWriter:
             self.describe(streams, way)
             return
         self.channels = self.channels or channels
-        self.streams = self.streams or streams
+        self.streams = _merged(self.streams, streams)
         count = len(channels or streams)
         noun = "channel" if channels else "stream"
         text = f"{count} {noun}" if count == 1 else f"{count} {noun}s"
         facts = {"channels": channels} if channels else {"streams": streams}
         self.write(name, OK if count else FAILED, text if count else "No streams", way, facts)
 
+    def stream_to_describe(self) -> Mapping[str, Any] | None:
+        """The first stream or channel with a path, if any; one without signal only if all are."""
+        reachable = [stream for stream in (*self.channels, *self.streams) if stream.get("path")]
+        lit = [stream for stream in reachable if stream.get("signal") is not False]
+        return next(iter([*lit, *reachable]), None)
+
     def describe(self, streams: list[dict[str, Any]], way: Way) -> None:
         facts = {key: value for stream in streams[:1] for key, value in stream.items()}
         facts["path"] = way.path
-        for stream in self.streams:
+        for stream in (*self.channels, *self.streams):
             if stream.get("path") == way.path:
                 stream |= facts
                 break
@@ -161,3 +167,13 @@ class StepWriter:
             self.write("result", OK, f"Reachable by {named}", None, facts)
         else:
             self.write("result", FAILED, "No working connection found", None, facts)
+
+
+def _merged(
+    known: Sequence[Mapping[str, Any]], streams: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The streams of both; one that was described already comes first and keeps its facts."""
+    reported = {stream.get("path"): stream for stream in streams}
+    described = [{**reported.get(stream.get("path"), {}), **stream} for stream in known]
+    paths = {stream.get("path") for stream in known}
+    return described + [dict(stream) for stream in streams if stream.get("path") not in paths]

@@ -120,8 +120,8 @@ class _Run:
         self.steps.write_result()
 
     def with_found_path(self, way: Way) -> Way:
-        """The way to the stream that ONVIF told, unless the person gave a path."""
-        stream = next((stream for stream in self.steps.streams if stream.get("path")), None)
+        """The way to the stream that ONVIF reported, unless the person gave a path."""
+        stream = self.steps.stream_to_describe()
         if way.source != RTSP or way.path or stream is None:
             return way
         port = stream.get("port")

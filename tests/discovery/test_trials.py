@@ -280,22 +280,31 @@ def test_a_source_that_this_server_does_not_have_is_skipped(engine: Engine) -> N
     assert (steps[0].state, steps[-1].state) == ("skipped", "ok")
 
 
-def test_a_recorder_names_its_channels(engine: Engine, onvif: Scripted) -> None:
-    def recorder(target: Target) -> Sequence[Report]:
-        owner = "onvif:urn:uuid:9"
-        channels = [
-            sighting(
-                target,
-                "onvif",
-                identities=(identity.channel_key(owner, f"V{number}"),),
-                links={"stream": f"/ch{number}"},
-                facts={"channel": str(number)},
-                name=f"Door {number}",
-            )
-            for number in (1, 2)
-        ]
-        return [sighting(target, "onvif", identities=(owner,), kind="recorder"), *channels]
+def recorder(target: Target) -> list[Report]:
+    """A recorder with two channels."""
+    owner = "onvif:urn:uuid:9"
+    channels = [
+        sighting(
+            target,
+            "onvif",
+            identities=(identity.channel_key(owner, f"V{number}"),),
+            links={"stream": f":8554/ch{number}"},
+            facts={"channel": str(number)},
+            name=f"Door {number}",
+        )
+        for number in (1, 2)
+    ]
+    return [sighting(target, "onvif", identities=(owner,), kind="recorder"), *channels]
 
+
+def dark_first(target: Target) -> list[Report]:
+    """The same, without video signal on the first channel."""
+    owner, first, *others = recorder(target)
+    assert isinstance(first, Sighting)
+    return [owner, replace(first, facts={**first.facts, "signal": False}), *others]
+
+
+def test_a_recorder_names_its_channels(engine: Engine, onvif: Scripted) -> None:
     onvif.behaviour = recorder
     steps = tried(engine, request(ways=(Way("onvif"),)))
     assert steps[3].text == "2 channels"
@@ -304,10 +313,35 @@ def test_a_recorder_names_its_channels(engine: Engine, onvif: Scripted) -> None:
             "name": f"Door {number}",
             "channel": str(number),
             "path": f"/ch{number}",
+            "port": 8554,
             "key": f"channel:onvif:urn:uuid:9/V{number}",
         }
         for number in (1, 2)
     ]
+
+
+@pytest.mark.parametrize(("behaviour", "path"), [(recorder, "/ch1"), (dark_first, "/ch2")])
+def test_a_channel_with_signal_is_described_by_rtsp(
+    engine: Engine, onvif: Scripted, rtsp: Scripted, behaviour: Behaviour, path: str
+) -> None:
+    onvif.behaviour = behaviour
+    steps = tried(engine, request(ways=(Way("onvif"), Way("rtsp"))))
+    assert {(target.port, target.path) for target in rtsp.asked} == {(8554, path)}
+    assert [step.state for step in steps if step.name == "describe"] == ["ok"]
+    result = steps[-1].facts
+    (described,) = [known for known in result["channels"] if "codec" in known]
+    assert (described["path"], described["codec"]) == (path, "H264")
+    assert (result["sources"], result["streams"]) == (["onvif", "rtsp"], [])
+
+
+def test_the_streams_of_onvif_follow_the_one_that_rtsp_described(
+    engine: Engine, rtsp: Scripted
+) -> None:
+    steps = tried(engine, request(ways=(Way("rtsp", 8554, "/sub"), Way("onvif"))))
+    assert [step.source for step in steps if step.name == "connect"] == ["rtsp", "onvif"]
+    streams = steps[-1].facts["streams"]
+    assert [stream["path"] for stream in streams] == ["/sub", "/main"]
+    assert (streams[0]["profile"], streams[0]["width"]) == ("Sub", 1920)
 
 
 @pytest.mark.parametrize(

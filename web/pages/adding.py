@@ -243,6 +243,7 @@ def _choices(result: Result) -> list[dict[str, Any]]:
         {
             "title": choice.title,
             "about": choice.about,
+            "has_signal": choice.has_signal,
             "name": request.form.get(f"channel_name_{number}") if had_them else choice.name,
             "is_chosen": str(number) in chosen if had_them else choice.is_chosen,
         }

@@ -34,7 +34,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A stream or a channel to choose, as the device describes it. `about`: codec, size and
-    rate. `connection` is without login; `key` is that of a channel."""
+    rate. `connection` is without login; `key` is that of a channel, which may have no signal."""
 
     title: str
     about: str = ""
@@ -42,6 +42,7 @@ class Choice:
     is_chosen: bool = False
     connection: Mapping[str, Any] = field(default_factory=dict, repr=False)
     key: str = ""
+    has_signal: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,12 @@ def run(form: NewCamera) -> Iterator[Step]:
 
 
 def _ways(place: Place) -> tuple[Way, ...]:
-    """ONVIF first, which tells more. A URL leaves the other protocol at its usual place."""
+    """The stream of a URL first, else ONVIF, which names the streams. A URL leaves the other
+    protocol at its usual place."""
     given = Way(place.source, place.port, place.path, place.tls)
-    if place.source == RTSP:
-        return (Way(ONVIF), given)
-    return (given, Way(RTSP))
+    if place.source != RTSP:
+        return (given, Way(RTSP))
+    return (given, Way(ONVIF)) if place.path.strip("/") else (Way(ONVIF), given)
 
 
 def result(form: NewCamera, steps: Sequence[Step]) -> Result:
@@ -73,6 +74,7 @@ def _choice(
     about = stream_text(stream)
     if channel:
         title = name or f"Channel {stream.get('channel') or number + 1}"
-        return Choice(title, about, name, True, fields, str(stream.get("key") or ""))
+        has_signal = stream.get("signal") is not False
+        return Choice(title, about, name, True, fields, str(stream.get("key") or ""), has_signal)
     title = str(stream.get("profile") or ("Main stream" if number == 0 else f"Stream {number + 1}"))
     return Choice(title, about, "", number == 0, fields)

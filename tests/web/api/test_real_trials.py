@@ -98,13 +98,13 @@ def test_a_wrong_password_costs_one_refusal_though_two_protocols_are_tested(plac
     accounts = place.camera()
     steps = place.tested(username=NAME, password="old grey wood")
     assert accounts.wrong == 1
-    assert steps["onvif", "login"]["state"] == "failed"
-    assert steps["rtsp", "login"]["state"] == "skipped"
-    assert "refused this login over ONVIF" in steps["rtsp", "login"]["text"]
+    assert steps["rtsp", "login"]["state"] == "failed"
+    assert steps["onvif", "login"]["state"] == "skipped"
+    assert "refused this login over RTSP" in steps["onvif", "login"]["text"]
     for _ in range(3):
         steps = place.tested(username=NAME, password="old grey wood")
     assert accounts.wrong == 2
-    assert "Test again in" in steps["onvif", "login"]["text"]
+    assert "Test again in" in steps["rtsp", "login"]["text"]
 
 
 def test_no_test_and_no_first_check_reveals_the_password_of_a_set(place: Place) -> None:

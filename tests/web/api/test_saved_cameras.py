@@ -554,14 +554,14 @@ def test_an_address_is_tested_before_the_camera_is_saved(home: Home, gate: dict[
     result = answer(home, "POST", "/api/cameras/test", {"rtsp_url": gate["rtsp_url"]})
     assert result["success"], result
     assert [(step["source"], step["name"]) for step in result["steps"]] == [
-        ("onvif", "connect"),
-        ("onvif", "identify"),
-        ("onvif", "login"),
-        ("onvif", "streams"),
         ("rtsp", "connect"),
         ("rtsp", "identify"),
         ("rtsp", "login"),
         ("rtsp", "describe"),
+        ("onvif", "connect"),
+        ("onvif", "identify"),
+        ("onvif", "login"),
+        ("onvif", "streams"),
         ("", "result"),
     ]
     fleet = home.monitor.tracker.fleet()

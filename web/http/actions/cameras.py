@@ -204,10 +204,11 @@ def begin_trial(given: ConnectionFields) -> Trial:
     if reached.host is None:
         raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
     onvif = given.onvif
-    ways = (
-        Way(ONVIF, onvif.port, onvif.path, onvif.tls) if onvif else Way(ONVIF),
-        Way(RTSP, reached.port, reached.path or "", bool(reached.tls)),
-    )
+    by_onvif = Way(ONVIF, onvif.port, onvif.path, onvif.tls) if onvif else Way(ONVIF)
+    by_rtsp = Way(RTSP, reached.port, reached.path or "", bool(reached.tls))
+    # Of a URL, the stream that the person means is asked first.
+    has_path = bool((reached.path or "").strip("/"))
+    ways = (by_rtsp, by_onvif) if has_path else (by_onvif, by_rtsp)
     login = (reached.username, reached.password or None)
     if reached.credentials:
         login = credentials.login_of(reached.credentials)
