@@ -11,6 +11,7 @@ from discovery.outcomes import outcome
 from discovery.probe_tasks import ProbeTasks
 from discovery.trial_reports import Reports, findings_of, sightings_of
 from discovery.trial_steps import TrialRequest, Way, title_of
+from fleet import identity
 from fleet.logins import MAX_REFUSALS, NO_LOGIN
 from fleet.model import DEFAULT_SITE, Access, Learned, Target
 from fleet.places import access_key
@@ -18,6 +19,7 @@ from sources.source import SessionRefused, Source
 
 REFUSALS_BEFORE = MAX_REFUSALS - 1
 """Refusals that a source is told of, so that it tries a login once, whatever the device offers."""
+OTHER_DEVICE = "Another device responds at this address, so the saved login is not sent"
 
 
 class TrialProbes:
@@ -54,11 +56,15 @@ class TrialLogin:
     refused_by: str = ""
     """The title of the source whose login was refused."""
 
-    def no_login_reason(self) -> str:
-        """Why no login is tried; empty if it may be."""
+    def no_login_reason(self, reports: Reports) -> str:
+        """Why no login is tried at a device that reported this without one; empty if it may be."""
         request = self.request
         if not request.may_login:
             return request.no_login_reason
+        if request.device and any(
+            identity.is_another(request.device, sighting) for sighting in sightings_of(reports)
+        ):
+            return OTHER_DEVICE
         if self.refused_by:
             return f"Not tried: the device refused this login over {self.refused_by}"
         if request.username is None:

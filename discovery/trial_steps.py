@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleet.model import Device
+
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
 """The states of a step."""
 NAMES = ("connect", "identify", "login", "streams", "describe", "result")
@@ -29,7 +31,8 @@ class TrialRequest:
     """An address and a login that a person gave. `username` is None for no login; with a user name,
     `password` is None for an empty password. Unless `may_login`, only what needs no login is asked:
     `no_login_reason` says why. `digest_only`: the password is not the person's own, so it is used
-    only in ways that do not reveal it to the device."""
+    only in ways that do not reveal it to the device. `device`: the one whose saved login this is;
+    another one does not get it."""
 
     host: str
     ways: tuple[Way, ...] = (Way(ONVIF), Way(RTSP))
@@ -38,6 +41,7 @@ class TrialRequest:
     may_login: bool = True
     no_login_reason: str = ""
     digest_only: bool = False
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)

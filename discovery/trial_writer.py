@@ -106,7 +106,9 @@ class StepWriter:
         if "login.none" in findings:
             text = findings["login.none"].text
         elif methods and self.request.username is not None:
-            text = f"Logged in as {self.request.username}"
+            # Who tests a saved login need not know whose it is.
+            name = f" as {self.request.username}" if self.request.device is None else ""
+            text = f"Logged in{name}"
         else:
             text = "No login required"
         self.write("login", OK, text, way, {"method": methods[0]} if methods else {})

@@ -137,7 +137,7 @@ class _Run:
         if changed := findings_of(reports).get(CHANGED):
             self.steps.write("login", FAILED, changed.text, way, {"reason": CHANGED})
             return
-        if reason := self.login.no_login_reason():
+        if reason := self.login.no_login_reason(reports):
             for name in ("login", "describe" if way.source == RTSP else "streams"):
                 self.steps.write(name, SKIPPED, reason, way)
             return

@@ -185,6 +185,10 @@ def cannot_ask(error: OSError) -> bool:
     return error.errno in OUR_SIDE
 
 
+UNRESOLVED = "the host name cannot be resolved"
+"""The reason why nothing at a host name can be asked."""
+
+
 def is_of_server(error: OSError) -> bool:
     """True if nothing that is asked can be asked. No route to one host is no such error while the
     server has a network: the routes to others do not depend on it."""
@@ -198,6 +202,8 @@ def has_network() -> bool:
 
 def reason_of(error: OSError) -> str:
     """An error of a socket in plain words, with what to do."""
+    if isinstance(error, socket.gaierror):
+        return UNRESOLVED
     known = {
         errno.EADDRINUSE: "another program uses the port",
         errno.EACCES: "permission denied for this user, or blocked by a firewall rule",

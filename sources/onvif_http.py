@@ -360,7 +360,7 @@ def _error_of(error: Exception) -> Exception:
 
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return NoAnswer("its host name has no address")
+            return NoAnswer(net.UNRESOLVED)
         case aiohttp.ClientConnectorError(os_error=ssl.SSLError() as cause):
             is_old = cause.reason in tls.TOO_OLD
             return tls.TooOld() if is_old else NoAnswer(tls.reason_of(cause))

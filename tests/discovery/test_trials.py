@@ -80,6 +80,10 @@ def onvif_camera(target: Target) -> list[Report]:
     return [sighting(target, "onvif", identities=identities, model="X-1", name="Gate", **more)]
 
 
+def onvif_sighting(key: str) -> Sighting:
+    return Sighting("", (key,), "onvif", now(), address=HOST)
+
+
 @pytest.fixture
 def rtsp() -> Scripted:
     return Scripted("rtsp", camera)
@@ -135,6 +139,18 @@ def test_a_camera_is_tried_by_onvif_and_by_the_stream_that_onvif_names(
     assert (main["profile"], main["codec"], main["width"]) == ("Main", "H264", 1920)
     assert sub["path"] == "/sub"
     assert steps[7].text == "H264, 1920 × 1080, 25 fps"
+
+
+def test_another_device_at_the_address_gets_no_saved_login(engine: Engine, onvif: Scripted) -> None:
+    engine.tracker.apply([onvif_sighting("mac:d4:2d:c5:00:00:08")], now())
+    (known,) = engine.tracker.devices().values()
+    wanted = replace(request(ways=(Way("onvif"),)), device=known)
+    steps = tried(engine, wanted)
+    assert [step.state for step in steps if step.name == "login"] == ["skipped"]
+    assert "Another device responds" in steps[2].text
+    assert not [target for target in onvif.asked if target.may_login]
+    tried(engine, replace(wanted, device=None))
+    assert [target for target in onvif.asked if target.may_login]
 
 
 def test_nothing_of_a_trial_is_kept(engine: Engine) -> None:

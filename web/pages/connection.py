@@ -9,9 +9,10 @@ from flask import Blueprint, Response, redirect, render_template, request, strea
 
 from discovery.trial_steps import Step, TrialRequest, Way
 from fleet import access_fields, labels
+from fleet import logins as known_logins
 from fleet.model import Access, Device, NotFound, Refused
 from fleet.texts import sentences
-from web.http.actions import trials
+from web.http.actions import credentials, trials
 from web.http.actions.devices import (
     apply_and_audit,
     check_may_connect,
@@ -46,9 +47,15 @@ TITLES = {
 """The names of the fields in a sentence."""
 KEEP_LOGIN = "Keep current login"
 NOT_SENT = (
-    "The saved login is sent only by the regular check, which first verifies that this is the same "
-    "device. Enter the login again to test it now"
+    "The saved login is sent only to the address, the port and the protocol that are saved. Enter "
+    "the login again to test it now"
 )
+IN_DOUBT = (
+    "The device at this address may be another one, so the saved login is not sent. Enter the "
+    "login again to test it now"
+)
+DOUBTS = ("identity.other", "tls.changed")
+"""The findings that say so."""
 
 
 class Conflict(Refused):
@@ -163,7 +170,7 @@ def _lines(
 def _trial(
     device: Device, source: str, typed: dict[str, str], login: TypedLogin, secret: str | None
 ) -> TrialRequest:
-    """The trial of what the form has. A saved login is never part of it. Raises Invalid."""
+    """The trial of what the form has. Raises Invalid and SecretLost."""
     access = replace(Access(), **_access_values(typed))
     host = access.host or device.address
     if host is None:
@@ -172,16 +179,44 @@ def _trial(
         )
     _check_may_test(device, source, host, access)
     way = Way(source, access.port, access.path, bool(access.options.get("tls")), access.tls_pin)
+    match login.choice:
+        case "keep":
+            return _trial_of_saved(device, source, host, way)
+        case "saved":
+            chosen = credentials.login_of(login.credentials)
+            return TrialRequest(host, (way,), *chosen, digest_only=True)
     has_name = login.choice in (PASSWORD, EMPTY)
-    is_saved = login.choice in (KEEP, SAVED)
+    return TrialRequest(host, (way,), login.username if has_name else None, secret)
+
+
+def _trial_of_saved(device: Device, source: str, host: str, way: Way) -> TrialRequest:
+    """The trial with the login that the device has, which nothing is sent to but that device where
+    it is saved to be, and only in ways that do not reveal the password. Raises SecretLost."""
+    monitor = current_monitor()
+    fleet = monitor.tracker.fleet()
+    known = known_logins.resolved(device, source, fleet.devices, fleet.credentials)
+    reason = _doubt(device, known, host, way)
+    if reason:
+        return TrialRequest(host, (way,), may_login=False, no_login_reason=reason)
     return TrialRequest(
         host,
-        (way,),
-        login.username if has_name else None,
-        secret,
-        may_login=not is_saved,
-        no_login_reason=NOT_SENT if is_saved else "",
+        # What the form has as certificate is not confirmed yet.
+        (replace(way, tls_pin=known.tls_pin),),
+        known.username,
+        monitor.secrets.unseal(known.secret) if known.secret else None,
+        digest_only=True,
+        device=device,
     )
+
+
+def _doubt(device: Device, known: Access, host: str, way: Way) -> str:
+    """Why the saved login is not sent there; empty if it may be."""
+    uses_tls = bool(known.options.get("tls"))
+    if (known.host or device.address, known.port, uses_tls) != (host, way.port, way.tls):
+        return NOT_SENT
+    is_elsewhere = known.secret is not None and known.secret_host != host
+    has_finding = any(fault.kind in DOUBTS for fault in device.findings)
+    return IN_DOUBT if is_elsewhere or has_finding else ""
 
 
 def _check_may_test(device: Device, source: str, host: str, access: Access) -> None:

@@ -108,7 +108,7 @@ def test_a_pasted_url_as_address_is_taken_apart(home: Home, browser: Browser) ->
     assert home.monitor.secrets.unseal(new.secret or "") == "s@fe"
 
 
-def test_a_test_never_sends_the_saved_password(home: Home, browser: Browser) -> None:
+def test_a_test_never_shows_the_saved_password(home: Home, browser: Browser) -> None:
     page = read(browser.send(form_of(browser), "Test connection").text)
     assert "Connection test" in page.text
     assert SECRET not in page.raw_text

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,33 @@ class Place:
 
     def form(self) -> Element:
         return Browser(self.home.client).visit("/cameras/add").form("/cameras/add")
+
+    @property
+    def url(self) -> str:
+        return f"rtsp://{CAMERA}:{self.rtsp.port}/stream1"
+
+    @property
+    def accounts(self) -> Accounts:
+        """Those of the camera."""
+        return self.rtsp.devices[0].accounts
+
+    def add(self, **body: Any) -> int:
+        """Add the camera and check it once."""
+        login = {"username": NAME, "password": SECRET}
+        answer = self.home.client.post("/api/cameras", json={"rtsp_url": self.url, **login, **body})
+        assert answer.status_code == 201, answer.text
+        number = int(answer.json["camera"]["id"])
+        self.home.monitor.scanner.ask([number])
+        return number
+
+    def delete(self, number: int) -> None:
+        assert self.home.client.delete(f"/api/cameras/{number}").status_code == 200
+
+    def connection_tested(self, number: int, **typed: str) -> list[str]:
+        """The steps of a test in "Edit connection"."""
+        browser, path = Browser(self.home.client), f"/cameras/{number}/connection?source=rtsp"
+        form = browser.visit(path).form(path)
+        return steps_of(read(browser.send(form, "Test connection", **typed).text))
 
     def tested(self, **typed: str) -> Element:
         """The page after a test."""
@@ -75,8 +103,60 @@ def test_a_recorder_passes_the_whole_test_and_its_dark_channel_is_marked(place: 
 
 
 def test_a_stream_url_is_asked_by_rtsp_first(place: Place) -> None:
-    page = place.tested(address=f"rtsp://{CAMERA}:{place.rtsp.port}/stream1", **LOGIN)
+    page = place.tested(address=place.url, **LOGIN)
     titles = [step.partition(" ")[0] for step in steps_of(page)]
     assert titles == sorted(titles, reverse=True)
     assert titles[0] == "RTSP:"
     assert titles[-1] == "ONVIF:"
+
+
+def test_a_host_name_without_an_address_has_one_reason(place: Place) -> None:
+    page = place.tested(address="no-such-host.invalid", **LOGIN)
+    texts = [step.partition(".invalid: ")[2] for step in steps_of(page)]
+    reasons = [text.partition(".")[0] for text in texts]
+    assert len(reasons) == 2
+    assert len(set(reasons)) == 1
+    assert reasons[0] == "the host name cannot be resolved"
+
+
+@pytest.fixture
+def number(place: Place) -> Iterator[int]:
+    """The camera in the list, with its login."""
+    number = place.add()
+    yield number
+    place.delete(number)
+
+
+def test_the_login_of_a_camera_is_tested_without_typing_it_again(place: Place, number: int) -> None:
+    before = len(place.accounts.attempts)
+    steps = place.connection_tested(number)
+    assert "RTSP: login passedLogged in." in steps
+    assert steps[-1].startswith("RTSP: stream passed")
+    assert len(place.accounts.attempts) > before
+
+
+@pytest.mark.parametrize("change", [{"port": "9"}, {"tls": "on"}, {"host": "127.96.0.9"}])
+def test_the_login_of_a_camera_is_tested_only_where_it_is_saved(
+    place: Place, number: int, change: dict[str, str]
+) -> None:
+    before = len(place.accounts.attempts)
+    steps = place.connection_tested(number, **change)
+    assert not [step for step in steps if "login passed" in step]
+    assert len(place.accounts.attempts) == before
+
+
+def test_a_saved_login_is_not_revealed_by_a_test(place: Place, number: int) -> None:
+    place.accounts.offers = ("basic",)
+    try:
+        before = len(place.accounts.attempts)
+        assert "offers only Basic" in " ".join(place.connection_tested(number))
+        assert len(place.accounts.attempts) == before
+    finally:
+        place.accounts.offers = ("md5",)
+
+
+def test_a_chosen_credential_set_is_tested_for_a_known_camera(place: Place, number: int) -> None:
+    body = {"name": "North", "username": NAME, "password": SECRET}
+    id = place.home.client.post("/api/credentials", json=body).json["credentials"]["id"]
+    steps = place.connection_tested(number, login="saved", credentials=id)
+    assert "RTSP: login passedLogged in as admin." in steps
