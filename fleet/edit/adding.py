@@ -9,7 +9,7 @@ from fleet.edit import editing, new_channels
 from fleet.kinds import CAMERA
 from fleet.model import DEFAULT_SITE, Access, Device, Edit, Invalid, Refused
 from fleet.places import access_key
-from fleet.reduce import access, capacity, kinds
+from fleet.reduce import access, capacity, kinds, told_streams
 from fleet.reduce.access import for_event
 from fleet.reduce.draft import Draft
 
@@ -65,9 +65,10 @@ def check_unchanged(device: Device, edit: Edit) -> None:
 
 
 def _is_as_added(device: Device, expected: Mapping[str, Any]) -> bool:
-    """True if the device has the values of its event. One that an older version wrote lacks the
-    fields of this one, which are empty then."""
-    values = {**added_values(device), "kind": expected.get("kind")}
+    """True if the device has the values of its event, and the stream that ONVIF named since then.
+    An event that an older version wrote lacks the fields of this one, which are empty then."""
+    ways = told_streams.without_told(device, expected.get("access") or {})
+    values = {**added_values(replace(device, access=ways)), "kind": expected.get("kind")}
     return {name: value for name, value in values.items() if value or name in expected} == expected
 
 

@@ -18,6 +18,7 @@ from fleet.reduce import (
     matching,
     recent_misses,
     shared_addresses,
+    told_streams,
 )
 from fleet.reduce.draft import Draft
 
@@ -52,6 +53,7 @@ def _apply(draft: Draft, sighting: Sighting) -> Device | None:
     claims.take_from_owners(draft, device, fresh)
     device = channels.with_sighting(draft, _with_keys(device, keys, fresh), sighting)
     draft.put(_with_state(device, sighting, keys, draft.now))
+    told_streams.add_access(draft, known, sighting)
     if device.address != known.address:
         channels.move_along(draft, device)
     if finding is not None:

@@ -1,0 +1,127 @@
+"""A camera whose stream ONVIF names is checked by RTSP as well."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fleet.edit.editing import can_undo, inverse
+from fleet.model import Access, Device, Edit, Event, Refused
+from tests.fleet.reports import A, B, Story, edit, noon, seen
+
+HOST, STREAM = "10.0.0.1", "/live/main"
+SECRET = {"id": "s1", "sealed": "x"}
+
+
+def added(**more: Any) -> Story:
+    """A camera that a person added by the address and the login of its ONVIF service."""
+    story = Story()
+    given = {"source": "onvif", "host": HOST, "port": 8000, "username": "admin", "secret": SECRET}
+    story.tell(edit("add", "", **{**given, **more}))
+    return story
+
+
+def told(minute: int = 1, link: str | None = STREAM, **more: Any) -> Any:
+    links = {"stream": link} if link else {}
+    given = {"source": "onvif", "address": HOST, "device": 1, "links": links, **more}
+    return seen(A, at=noon(minutes=minute), **given)
+
+
+def camera(story: Story) -> Device:
+    return story.fleet.devices[1]
+
+
+def linked(story: Story) -> Event:
+    """The event that says so."""
+    (event,) = [event for event in story.events if event.kind == "device.linked"]
+    return event
+
+
+def undo(event: Event) -> Edit:
+    return inverse(event, "tester", noon(minutes=30))
+
+
+def test_the_stream_is_checked_with_the_login_of_onvif_as_soon_as_it_is_named() -> None:
+    story = added()
+    story.tell(told(link=None))
+    assert camera(story).access.keys() == {"onvif"}
+    story.tell(told(2))
+    assert linked(story).text.endswith(f": RTSP checks {HOST}{STREAM}")
+    assert camera(story).access["rtsp"] == Access(HOST, None, STREAM, username="admin", secret="s1")
+    assert f"rtsp:{HOST}{STREAM}" in camera(story).identities
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"username": None, "secret": None}, {}),
+        (
+            {"username": None, "secret": None, "options": {"login": "none", "tls": True}},
+            {"options": {"login": "none"}},
+        ),
+        ({"interval": 600}, {"username": "admin", "secret": "s1", "interval": 600}),
+    ],
+)
+def test_the_stream_has_the_kind_of_login_and_the_interval_of_onvif(
+    given: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    story = added(**given)
+    story.tell(told(link=":8554/live"))
+    assert camera(story).access["rtsp"] == Access(HOST, 8554, "/live", **expected)
+
+
+def test_a_login_that_worked_with_digest_is_never_sent_with_basic() -> None:
+    story = added()
+    device = camera(story)
+    ways = {"onvif": replace(device.access["onvif"], method="digest-md5")}
+    story.fleet = replace(story.fleet, devices={1: replace(device, access=ways)})
+    story.tell(told())
+    assert camera(story).access["rtsp"].method == "digest-md5"
+
+
+def test_a_path_that_a_person_entered_stays() -> None:
+    story = added()
+    story.tell(edit("link", "id:1", source="rtsp", host=HOST, path="/mine"))
+    story.tell(told())
+    assert camera(story).access["rtsp"].path == "/mine"
+
+
+def test_what_a_person_took_back_does_not_come_back() -> None:
+    story = added()
+    story.tell(told())
+    assert can_undo(linked(story))
+    story.tell(undo(linked(story)))
+    story.tell(told(3))
+    story.tell(told(4, link="/other"))
+    assert camera(story).access.keys() == {"onvif"}
+    assert f"rtsp:{HOST}{STREAM}" not in camera(story).identities
+
+
+def test_a_stream_that_another_record_has_is_left_to_it() -> None:
+    story = Story()
+    story.tell(edit("add", "", source="rtsp", host=HOST, path=STREAM))
+    story.tell(edit("add", "", source="onvif", host=HOST, is_another=True))
+    story.tell(told(device=2))
+    first, second = story.fleet.devices.values()
+    assert (first.access.keys(), second.access.keys()) == ({"rtsp"}, {"onvif"})
+
+
+def test_a_device_that_nobody_gave_an_onvif_access_gets_none_to_its_stream() -> None:
+    story = Story()
+    story.tell(seen(B, source="onvif", links={"stream": STREAM}))
+    assert not story.fleet.devices[1].access
+
+
+def test_adding_is_still_undone_after_the_stream_was_named() -> None:
+    story = added()
+    story.tell(told())
+    story.tell(undo(story.events[0]))
+    assert not story.fleet.devices
+
+
+def test_adding_is_not_undone_after_a_person_changed_that_stream() -> None:
+    story = added()
+    story.tell(told())
+    story.tell(edit("change", "id:1", source="rtsp", path="/mine"))
+    with pytest.raises(Refused):
+        story.tell(undo(story.events[0]))
