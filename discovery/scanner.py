@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from datetime import datetime
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -207,6 +208,12 @@ class Scanner:
         and no other one is held up. Devices that are only discovered cannot be asked alone.
         Raises CannotAsk when the monitor is stopping."""
         return self._wait_for(self._ask_devices(ids, sources))
+
+    def check_soon(self, ids: Collection[int]) -> None:
+        """Ask these devices now, as `ask` does, without waiting; not while the monitor is
+        stopping."""
+        with suppress(CannotAsk):
+            self.begin(self._ask_devices(ids, ()))
 
     def try_out(self, request: TrialRequest) -> Trial:
         """Begin to ask an address with a login that a person just gave; nothing of it is kept. The

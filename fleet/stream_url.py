@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
-from fleet import access_fields, path_logins
+from fleet import access_fields, path_logins, userinfo
 from fleet.model import Invalid
 from fleet.path_logins import PathLogin
 
@@ -72,10 +72,10 @@ def _parse(text: Any) -> StreamUrl:
     tls = SCHEMES.get(scheme.lower()) if separator else None
     if tls is None:
         raise Invalid("A stream URL begins with rtsp:// or rtsps://", EXAMPLE)
-    length = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
-    login, _, place = rest[:length].rpartition("@")
-    inner = _taken_out(rest[length:])
-    url = _place(tls, place, inner.path)
+    login, after = userinfo.split(rest)
+    length = min((at for at in (after.find("/"), after.find("?")) if at >= 0), default=len(after))
+    inner = _taken_out(after[length:])
+    url = _place(tls, after[:length], inner.path)
     username, password = _login(login) if login else (None, None)
     if inner.password is not None:
         _check_same(username, inner.username)

@@ -1,7 +1,8 @@
 """Read a list of devices that a person imports: a line with column titles and rows, or one address
 or stream URL in each line. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,8 @@ from inventory.limits import NotReadable
 from inventory.model import LONGEST_CELL, MAX_ABOVE, Table, is_cut
 
 MAX_ROWS = 10_000
+MAX_EXAMPLES = 5
+"""Addresses, and rows of each, that a warning names."""
 RTSP, ONVIF = "rtsp", "onvif"
 SOURCES = (RTSP, ONVIF)
 RTSP_PORTS = frozenset({"554", "322", "8554", "10554"})
@@ -90,6 +93,7 @@ def import_list(table: Table) -> ImportList:
         else:
             rows.append((row, texts.get("parent", "")))
         cells[number] = _without_secrets(texts)
+    notes += _site_notes([row for row, _parent in rows])
     return ImportList(rows, refused, [*table.notes, *notes], cells)
 
 
@@ -158,6 +162,28 @@ def _check_new(row: ListedRow, seen: dict[tuple[object, ...], int]) -> None:
     if key in seen:
         raise Invalid(f"Row {seen[key]} has the same address", "Remove one of the two rows.")
     seen[key] = row.number
+
+
+def _site_notes(rows: Iterable[ListedRow]) -> list[str]:
+    """A warning about rows that have one address at several sites, or with and without a site."""
+    by_host = defaultdict[str, dict[str, int]](dict)
+    for row in rows:
+        by_host[row.access["host"]].setdefault(row.site, row.number)
+    repeated = {host: sites for host, sites in by_host.items() if len(sites) > 1}
+    if not repeated:
+        return []
+    examples = [f"{host} (rows {_few([*sites.values()])})" for host, sites in repeated.items()]
+    return [
+        f"The same address at different sites: {_few(examples)}. Each of these rows is a "
+        "device of its own. If it is one device, remove a row or enter the same site in both."
+    ]
+
+
+def _few(values: Sequence[object]) -> str:
+    """The first few of the values, and how many more there are."""
+    shown = ", ".join(map(str, values[:MAX_EXAMPLES]))
+    more = len(values) - MAX_EXAMPLES
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def _row(number: int, texts: Mapping[str, str]) -> ListedRow:

@@ -27,6 +27,12 @@ from fleet.stream_url import LONGEST, StreamUrl, parse
         ("rtsp://admin:pass@cam/", StreamUrl(False, "cam", 554, "/", "admin", "pass")),
         ("rtsp://a%40b:p%2F%3aw%25@cam/", StreamUrl(False, "cam", 554, "/", "a@b", "p/:w%")),
         ("rtsp://admin:p@ss#1:@cam/", StreamUrl(False, "cam", 554, "/", "admin", "p@ss#1:")),
+        (
+            "rtsp://admin:p@ss/w:rd@10.0.0.5/a",
+            StreamUrl(False, "10.0.0.5", 554, "/a", "admin", "p@ss/w:rd"),
+        ),
+        ("rtsp://admin:2/3@cam/", StreamUrl(False, "cam", 554, "/", "admin", "2/3")),
+        ("rtsp://admin:p?3@cam/", StreamUrl(False, "cam", 554, "/", "admin", "p?3")),
         ("rtsp://cam/%40home", StreamUrl(False, "cam", 554, "/%40home")),
     ],
 )
@@ -62,9 +68,8 @@ def test_a_stream_url_is_taken_apart(text: str, url: StreamUrl) -> None:
         ("rtsp://cam/?user=admin&password=hunter2&pwd=x", "contains a password"),
         ("rtsp://admin:x@cam/?user=admin&password=hunter2", "and another in the path"),
         ("rtsp://cam/?user=admin&password=hunter2%ff", "not encoded as UTF-8"),
-        ("rtsp://admin:hunter2/3@cam/", "an @ after the host"),
-        ("rtsp://admin:2/hunter2@cam/", "an @ after the host"),
-        ("rtsp://admin:hunter2?3@cam/", "an @ after the host"),
+        ("rtsp://admin:hunter2@10.0.0.5/a@b", "an @ after the host"),
+        ("rtsp://10.0.0.5:554/a@b", "an @ after the host"),
     ],
 )
 def test_a_url_that_does_not_fit_is_refused_in_words(text: object, why: str) -> None:

@@ -25,6 +25,6 @@ def import_cameras() -> Response:
     lines = {0: titles} | {at: texts_of(row) for at, row in enumerate(given.rows, 1)}
     preview = imports.preview(import_rows.import_list(Table(given.name, lines)), given.name)
     if given.dry_run:
-        return json_response(imported(preview.results, preview.counts, True, ()))
+        return json_response(imported(preview.results, preview.counts, True, (), preview.notes))
     result = imports.save(preview.key)
-    return json_response(imported(result.results, result.counts, False, result.undo))
+    return json_response(imported(result.results, result.counts, False, result.undo, preview.notes))

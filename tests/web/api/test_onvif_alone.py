@@ -2,6 +2,7 @@
 then RTSP checks it. Over real sockets."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -17,11 +18,12 @@ from tests.home import Home, free_port, until
 from tests.web.api.test_tested_and_added import WallClock
 
 LISTED, FOUND, RECORDER = "127.95.8.1", "127.95.8.2", "127.95.8.3"
+TWICE = "127.95.8.4"
 PASSWORD = "secret-0"  # nosec B105 (of a pretend device)
 
 
 class Place:
-    """Two cameras and a recorder."""
+    """Three cameras and a recorder."""
 
     def __init__(self, home: Home, onvif_port: int, rtsp_port: int) -> None:
         self.home, self.onvif_port, self.rtsp_port = home, onvif_port, rtsp_port
@@ -31,8 +33,9 @@ class Place:
         assert answer.status_code == 200, answer.text
         return answer.json
 
-    def imported(self, host: str) -> Any:
-        row = {"address": host, "port": self.onvif_port, "username": "admin", "password": PASSWORD}
+    def imported(self, host: str, **more: Any) -> Any:
+        login = {"username": "admin", "password": PASSWORD}
+        row = {"address": host, "port": self.onvif_port, **login, **more}
         return self.post("/api/cameras/import", {"rows": [row]})
 
     def scanned(self, *hosts: str) -> list[int]:
@@ -58,8 +61,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    cameras, accounts = crowd(2), Accounts("admin", PASSWORD)
-    for camera, host in zip(cameras, (LISTED, FOUND), strict=True):
+    cameras, accounts = crowd(3), Accounts("admin", PASSWORD)
+    for camera, host in zip(cameras, (LISTED, FOUND, TWICE), strict=True):
         camera.onvif.address = camera.rtsp.address = host
         camera.onvif.accounts = camera.rtsp.accounts = accounts
     recorder = OnvifDevice(
@@ -105,3 +108,24 @@ def test_a_camera_of_the_inbox_is_checked_by_rtsp_and_a_recorder_by_its_channels
     assert place.access(FOUND)["rtsp"].path
     until(lambda: any(device.parents for device in place.home.devices()), what="it has channels")
     assert place.access(RECORDER).keys() == {"onvif"}
+
+
+def test_two_records_of_one_camera_are_checked_at_once_after_they_are_merged(place: Place) -> None:
+    place.imported(TWICE)
+    place.imported(TWICE, site="Gate B")
+    home = place.home
+
+    def ids() -> list[int]:
+        ways = {device.id: device.access.get("onvif") for device in home.devices()}
+        return [id for id, way in ways.items() if way and way.host == TWICE]
+
+    def seen_at(id: int) -> datetime | None:
+        state = home.device(str(id)).states.get("onvif")
+        return state.seen_at if state else None
+
+    until(lambda: any(seen_at(id) for id in ids()), what="one of the two is the camera")
+    first, second = ids()
+    began = home.clock()
+    place.post(f"/api/camera/{second}/merge", {"with": first})
+    until(lambda: (at := seen_at(first)) and at > began, what="the merged one was checked")
+    assert home.status(str(first)) == "ACTIVE"

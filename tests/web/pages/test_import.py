@@ -14,6 +14,7 @@ from inventory.model import Table
 from tests.home import Home
 from tests.web.browser import read
 from tests.workbooks import book_of
+from web.pages import connection_form
 
 PASSWORD = "Tr0ub4dor!3"
 STREAM = f"rtsp://admin:{PASSWORD}@10.4.0.5/live"
@@ -141,6 +142,22 @@ def test_equal_addresses_at_two_sites_stay_two(home: Home) -> None:
     assert [device.site for device in home.devices()] == ["North", "South"]
 
 
+def test_one_address_with_and_without_a_site_is_a_warning_in_the_preview(home: Home) -> None:
+    text = "address,site\n10.4.0.5,\n10.4.0.5,Gate B\n10.4.0.6,Gate B\n10.4.0.6,Gate B\n"
+    status, html = preview(home, text)
+    assert status == 200
+    notes = [paragraph.text for paragraph in read(html).find("p")]
+    (note,) = [text for text in notes if "different sites" in text]
+    assert note.startswith("The same address at different sites: 10.4.0.5 (rows 2, 3). Each")
+    many = [{"address": f"10.4.0.{n}", "site": site} for n in range(9) for site in "abcdefgh"]
+    (note,) = send(home, *many, dry_run=True)["notes"]
+    assert "(rows 1, 2, 3, 4, 5 and 3 more)" in note
+    assert "10.4.0.4" in note
+    assert "10.4.0.5 " not in note
+    assert "(rows 33, 34, 35, 36, 37 and 3 more) and 4 more. " in note
+    assert send(home, {"address": "10.4.0.5"}, dry_run=True)["notes"] == []
+
+
 def test_a_parent_is_named_by_name_or_address(home: Home) -> None:
     send(home, {"address": "10.4.0.2", "name": "NVR 1", "kind": "recorder"})
     answer = send(
@@ -253,6 +270,20 @@ def test_a_retired_device_is_not_added_again(home: Home) -> None:
     answer = send(home, {"url": STREAM})
     assert answer["rows"][0]["text"].endswith("is the same device and is retired")
     assert answer["rows"][0]["hint"] == "Restore it instead."
+
+
+@pytest.mark.parametrize("odd", ["p@ss/w:rd", "p#a?b/c", "12/34", "a,b;c"])
+def test_a_pasted_password_is_read_alike_by_list_api_and_page(home: Home, odd: str) -> None:
+    url = "rtsp://admin:{}@10.4.0.{}:8554/stream2"
+    status, html = preview(home, url.format(odd, 1))
+    assert (status, save(home, html).status_code) == (200, 200)
+    added = home.client.post("/api/cameras/", json={"rtsp_url": url.format(odd, 2)})
+    assert added.status_code == 201
+    ways = [home.device(id).access["rtsp"] for id in "12"]
+    assert {(way.username, way.port, way.path) for way in ways} == {("admin", 8554, "/stream2")}
+    assert [home.monitor.secrets.unseal(str(way.secret)) for way in ways] == [odd, odd]
+    typed = connection_form.without_login(url.format(odd, 3))
+    assert (typed.text, typed.password) == ("rtsp://10.4.0.3:8554/stream2", odd)
 
 
 # -- one write, one line, one undo -------------------------------------------------------------

@@ -14,6 +14,10 @@ from web.http.monitor import Monitor, current_monitor
 from web.http.shapes.devices import HIGHEST
 from web.http.visible_fleet import visible_fleet
 
+OTHER_RECORD = frozenset(("device.merged", "device.split", "device.unmerged"))
+"""Events after which what is known of a device says nothing about its status: it is checked at
+once."""
+
 
 def device_edit(key: str, kind: str, fields: dict[str, Any]) -> Edit:
     """The edit of one device by the person of the request, who is authorized for this device.
@@ -58,6 +62,8 @@ def apply_and_audit(edit: Edit) -> list[Event]:
     for event in events:
         before, after = public.of_event(event.before), public.of_event(event.after)
         note(event.kind, f"camera {event.device}", event.text, before, after)
+    if changed := {event.device for event in events if event.device and event.kind in OTHER_RECORD}:
+        monitor.scanner.check_soon(changed)
     return list(events)
 
 

@@ -59,7 +59,8 @@ class RowOutcome(TypedDict):
 
 
 class Imported(TypedDict):
-    """Counts and rows. `undo`: what POST /api/cameras/bulk/undo takes to undo all of it."""
+    """Counts and rows. `undo`: what POST /api/cameras/bulk/undo takes to undo all of it. `notes`:
+    sentences about the list as a whole, such as rows that may be one device."""
 
     success: bool
     dry_run: bool
@@ -69,6 +70,7 @@ class Imported(TypedDict):
     refused: int
     rows: list[RowOutcome]
     undo: list[int]
+    notes: list[str]
 
 
 def texts_of(row: ImportedRow) -> list[str]:
@@ -79,7 +81,11 @@ def texts_of(row: ImportedRow) -> list[str]:
 
 
 def imported(
-    results: Sequence[RowResult], counts: Mapping[str, int], dry_run: bool, undo: Sequence[int]
+    results: Sequence[RowResult],
+    counts: Mapping[str, int],
+    dry_run: bool,
+    undo: Sequence[int],
+    notes: Sequence[str] = (),
 ) -> Imported:
     return {
         "success": True,
@@ -90,6 +96,7 @@ def imported(
         "refused": counts["refused"],
         "rows": [_outcome(result) for result in results],
         "undo": [*undo],
+        "notes": [*notes],
     }
 
 
