@@ -109,6 +109,7 @@ def find(
     devices: Sequence[int] | None = None,
     sequences: Sequence[int] | None = None,
     kinds: Sequence[str] = (),
+    but_kinds: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
     after: int | None = None,
@@ -117,8 +118,9 @@ def find(
 ) -> list[Event]:
     """The events that match, newest first; with `after`, the oldest ones above it, ascending.
 
-    A kind that ends in a dot (`device.`) matches all that begin with it. `devices`: only those
-    that belong to one of them. `sequences`: only those with these numbers.
+    A kind that ends in a dot (`device.`) matches all that begin with it. `but_kinds`: none of
+    these. `devices`: only those that belong to one of them. `sequences`: only those with these
+    numbers.
     """
     query = select(events)
     if device is not None:
@@ -129,6 +131,8 @@ def find(
         query = query.where(events.c.sequence.in_(sequences))
     if kinds:
         query = query.where(_any_kind(kinds))
+    if but_kinds:
+        query = query.where(~_any_kind(but_kinds))
     if since is not None:
         query = query.where(events.c.at >= since)
     if until is not None:

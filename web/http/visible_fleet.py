@@ -20,6 +20,8 @@ from web.http.monitor import Monitor, current_monitor
 from web.http.shapes.scans import ScanRow, stored_scan_row
 from web.http.snapshot_cache import SnapshotCache
 
+OF_SETS = "credentials."
+"""How the kinds of events about credential sets begin."""
 NAMING_OTHERS = ("device.merged", "device.split", "device.unmerged")
 """Events whose text names another device."""
 OWN_FINDINGS = ("password.unset", "setup.open", "address.unstable", "source.error")
@@ -205,7 +207,8 @@ class VisibleFleet:
         if self.is_limited:
             only = self.devices().keys() if only is None else self.devices().keys() & only
         if only is None:
-            return self.monitor.journal.find(**wanted)
+            hidden = () if self.may("credentials.manage") else (OF_SETS,)
+            return self.monitor.journal.find(but_kinds=hidden, **wanted)
         devices = with_merged_ids(only, redirects)
         named = devices if len(devices) <= MAX_QUERIED_DEVICES else None
         ids, limit, events = set(devices), int(wanted.get("limit", 100)), list[Event]()
@@ -219,7 +222,10 @@ class VisibleFleet:
         return events[:limit]
 
     def sees_event(self, event: Event) -> bool:
-        """True if this person sees the device, and the event says nothing of another one."""
+        """True if this person sees the device, and the event says nothing of another one, nor of
+        credential sets to somebody who cannot manage them."""
+        if event.kind.startswith(OF_SETS) and not self.may("credentials.manage"):
+            return False
         if not self.is_limited:
             return True
         if event.device is None or event.kind in NAMING_OTHERS or _names_another(event):

@@ -8,8 +8,10 @@ import pytest
 
 from accounts import passwords
 from fleet.model import Edit
-from tests.home import Clock, Home
+from tests.accounts.people import add
+from tests.home import Clock, Home, until
 from tests.web.browser import read
+from tests.web.closed import Visitor, body_of
 
 SECRET, OTHER = "wet green stones", "dry red leaves"
 URL = "/api/credentials"
@@ -192,3 +194,27 @@ def test_an_operator_cannot_undo_an_edit_of_a_set(make_home: Any) -> None:
     ]
     assert [answer.status_code for answer in answers] == [403, 200]
     assert home.monitor.tracker.fleet().credentials == {}
+
+
+def test_only_who_manages_sets_reads_their_names_in_the_journal(make_home: Any) -> None:
+    home: Home = make_home()
+    added(home, "Bank vault")
+    use(home, added(home, "Gates")["credentials"]["id"])
+    accounts = home.monitor.authenticator.accounts
+    people = {
+        role: Visitor(home, user=add(accounts, role.title(), role).id)
+        for role in ("admin", "operator", "viewer")
+    }
+    until(lambda: not home.monitor.tracker.fleet().outbox, what="the journal has all events")
+
+    def texts(role: str, query: str = "") -> str:
+        rows = body_of(people[role].get(f"/api/events{query}"))["events"]
+        return " ".join(row["text"] for row in rows) + people[role].get(f"/events{query}").text
+
+    for query in ("", "?limit=2"):
+        assert "Bank vault" in texts("admin", query)
+        for role in ("operator", "viewer"):
+            assert "Bank vault" not in texts(role, query)
+            assert "127.66.0.1 was added" in texts(role, query)
+    stream = people["viewer"].get("/api/events?kind=credentials.")
+    assert body_of(stream)["events"] == []
