@@ -37,6 +37,8 @@ FIELDS = (
     # `editing` says which devices.
     EditableField("parents", "connected through {value}"),
     EditableField("vendor", max_length=60),
+    # Every device has a kind; `editing` says whose can be changed.
+    EditableField("kind", "kind changed to {value}", marks_work=False),
     EditableField("recording"),
 )
 BY_NAME: Mapping[str, EditableField] = {field.name: field for field in FIELDS}

@@ -6,10 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from fleet import editable_fields, identity, labels, recorder_list, recording
+from fleet import (
+    access_fields,
+    channels,
+    editable_fields,
+    identity,
+    labels,
+    recorder_list,
+    recording,
+)
 from fleet.editable_fields import BY_NAME, EDITABLE, MAX_LENGTHS
 from fleet.model import DEFAULT_SITE, Device, Edit, Event, Facts, Invalid, NotFound, Refused
-from fleet.reduce import access
+from fleet.reduce import access, kinds
 from fleet.texts import LIST_HINT
 
 MAX_TAGS, LONGEST_TAG = 20, 40
@@ -161,6 +169,8 @@ def _as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     if "parent" in fields:
         parent = fields.pop("parent")
         fields["parents"] = () if parent is None else (parent,)
+    if "kind" in fields:
+        fields["kind_source"] = kinds.PERSON
     return fields
 
 
@@ -181,7 +191,7 @@ def _change_text(
 
 def _value_text(name: str, old: Device, new: Device, devices: Mapping[int, Device]) -> str:
     """Describe a change with the new value."""
-    value = labels.site_name(new.site)
+    value = new.kind if name == "kind" else labels.site_name(new.site)
     if name == "parents":
         if not new.parents:
             return "parent device removed"
@@ -257,10 +267,28 @@ def _parsed(key: str, edit: Edit, device: Device, devices: Mapping[int, Device])
         return _parents(edit, device, devices)
     if key == "recording":
         return recording.parse(value or {})
+    if key == "kind":
+        return _kind(value, device)
     kept = clean(key, value)
     if key == "site" and not kept:
         raise Invalid("The site is empty", f'Enter a site, or "{DEFAULT_SITE}" for none.')
     return kept
+
+
+def _kind(value: Any, device: Device) -> str:
+    """The kind of this device. Raises Invalid for one that is no word, or that has to stay."""
+    if not isinstance(value, str) or not access_fields.WORD.fullmatch(value):
+        raise Invalid("The kind is invalid", "Send a kind such as camera or recorder.")
+    if value != device.kind and recorder_list.is_in_list(device):
+        raise Invalid(
+            f"{labels.name(device)} is a recorder of the workbook",
+            "Remove its row from the workbook to use it as another device.",
+        )
+    if value != device.kind and channels.is_channel(device):
+        raise Invalid(
+            f"{labels.name(device)} is a channel of a recorder", "A channel is always a camera."
+        )
+    return value
 
 
 def _tags(value: Any) -> list[str]:

@@ -30,10 +30,10 @@ export const splitTags = (text) => text.split(",").map((tag) => tag.trim()).filt
 
 const EDITS = {
   change: (id, form) => {
-    const { name, notes, tags, site } = form.elements;
+    const { name, notes, tags, site, vendor, kind } = form.elements;
     return send("PATCH", `/api/camera/${id}`, {
       name: name.value, notes: notes.value, tags: splitTags(tags.value), site: site.value.trim() || NO_SITE,
-      parents: chosenIn(form, "parents").map(Number),
+      vendor: vendor.value, kind: kind?.value, parents: chosenIn(form, "parents").map(Number),
     });
   },
   retire: (id) => send("POST", `/api/camera/${id}/retire`),

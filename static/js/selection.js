@@ -113,12 +113,14 @@ export function selection(list) {
 
   async function change(what) {
     const { bulk_tag: tag, bulk_site: site, bulk_interval: interval, bulk_credentials: login } = bar().elements;
+    const field = (name) => bar().elements[`bulk_${name}`].value.trim() || null;
     switch (what) {
       case "tag": return { add_tags: splitTags(tag.value) };
       case "untag": return { remove_tags: splitTags(tag.value) };
       case "site": return { site: site.value.trim() || NO_SITE };
       case "interval": return { interval: interval.value.trim() ? Number(interval.value) : null };
       case "credentials": return { credentials: login.value || null };
+      case "connection": return { access: { source: field("source"), port: field("port") && (Number(field("port")) || field("port")), path: field("path"), username: field("username"), password: field("password") } };
       case "parent": return { parent: await parent() };
       case "no_parent": return { parent: null };
       default: return { retired: what === "retire" };

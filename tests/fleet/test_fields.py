@@ -26,14 +26,14 @@ from web.http.shapes.devices import Change
 KEEPS_ITS_OWN = {"id", "site", "moved_at", "status", "since"}
 """What a merge leaves as the record that stays has it."""
 NOT_EDITED = {
-    *("id", "kind", "kind_source", "identities", "address", "addresses", "first_seen", "last_seen"),
+    *("id", "kind_source", "identities", "address", "addresses", "first_seen", "last_seen"),
     *("sightings", "moved_at", "states", "recent_misses", "facts", "links", "findings", "status"),
     *("since", "source_addresses", "claims", "interfaces", "extra"),
     # By edits of their own: merge and split, add, retire and restore, link.
     *("never_merge", "listed", "retired_at", "access"),
 }
 """What no person changes with the form or PATCH."""
-NO_WORK = {"site"}
+NO_WORK = {"site", "kind"}
 """What every device has, so that it says nothing about the work of a person."""
 NOT_IN_EVENTS = {"access", "recent_misses", "interfaces", "extra"}
 """What no event tells; of `access`, `public.access` shows a part."""
@@ -52,6 +52,7 @@ BARE = Device(1, "camera", "here", ("mac:02:00:00:00:00:01",))
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 GIVEN: dict[str, Any] = {
     "id": 7,
+    "kind": "switch",
     "status": "ACTIVE",
     "states": {"rtsp": SourceState(seen_at=AT)},
     "recent_misses": {"rtsp": {"no answer": (AT,)}},

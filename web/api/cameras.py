@@ -69,11 +69,13 @@ def camera(key: str) -> Response:
 @needs("device.edit")
 @describes(body=Change, answer=Edited, errors=(404, 409, 422))
 def change(key: str) -> Response:
-    """Change the name, notes, tags, site or parent devices of a camera."""
+    """Change the name, notes, tags, site, kind or parent devices of a camera."""
     given = json_body(Change).model_dump(exclude_unset=True)
     for name in ("tags", "parents"):
         if given.get(name, ()) is None:
             given[name] = []
+    if given.get("kind", "") is None:
+        del given["kind"]
     return _edit(key, "change", given)
 
 
@@ -151,7 +153,8 @@ def bulk_edit() -> Response:
     fields: dict[str, Any] = given.model_dump(
         include={"site", "parent", "interval", "credentials"}, exclude_unset=True
     )
-    change = BulkChange(given.add_tags, given.remove_tags, fields, given.retired)
+    access = given.access.model_dump(exclude_none=True) if given.access else {}
+    change = BulkChange(given.add_tags, given.remove_tags, fields, given.retired, access)
     if given.filter is None:
         devices, missing = bulk.devices_of(given.ids or ())
         return _bulk_edited(bulk.edit_many(devices, change, missing))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request
+from pydantic import ValidationError
 
 from fleet.model import DEFAULT_SITE, Invalid, Refused
 from fleet.texts import sentences
@@ -11,12 +12,14 @@ from web.http.actions import bulk
 from web.http.actions.bulk import BulkChange, BulkResult
 from web.http.authorization import needs
 from web.http.errors import HttpError, page_hint, status_of
-from web.http.shapes.devices import MAX_BULK
+from web.http.shapes.devices import MAX_BULK, BulkAccess
 from web.pages import fleet_view, pickers
 from web.pages.fleet import fleet_page
 
 bp = Blueprint("bulk_pages", __name__)
 MAX_DIGITS = 9
+ACCESS = ("port", "path", "username", "password")
+TITLES = {"username": "user name", "source": "protocol"}
 BACK = frozenset({"/settings/ignored", "/scan-range"})
 """Pages outside the list that "Undo" returns to."""
 
@@ -76,6 +79,8 @@ def _change(action: str) -> BulkChange:
             return BulkChange(fields={"interval": form.get("bulk_interval", "").strip() or None})
         case "credentials":
             return BulkChange(fields={"credentials": form.get("bulk_credentials", "")[:40] or None})
+        case "connection":
+            return BulkChange(access=_access())
         case "retire":
             return BulkChange(retired=True)
         case "restore":
@@ -94,11 +99,28 @@ def _filled(form: Mapping[str, str]) -> str:
         "parent": ("parent", "parent_search"),
         "interval": ("bulk_interval",),
         "credentials": ("bulk_credentials",),
+        "connection": tuple(f"bulk_{name}" for name in ACCESS),
     }
     filled = [name for name, keys in fields.items() if any(form.get(key) for key in keys)]
     if len(filled) != 1:
         raise Invalid("Nothing was changed", "Press the button of the change that you want.")
     return filled[0]
+
+
+def _access() -> dict[str, Any]:
+    """What the form changes of a connection; an empty field changes nothing. Raises Invalid."""
+    form = request.form
+    typed = {name: form.get(f"bulk_{name}", "").strip() for name in ACCESS}
+    given = {name: text for name, text in typed.items() if text}
+    if not given:
+        raise Invalid("Nothing was entered", "Enter a port, a path or a user name.")
+    values = {**given, "source": form.get("bulk_source", "")}
+    try:
+        access = BulkAccess.model_validate(values, strict=False)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        raise Invalid(f"The {TITLES.get(name, name)} is invalid", "Correct it.") from None
+    return access.model_dump(exclude_none=True)
 
 
 def _parent() -> int:

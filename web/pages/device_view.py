@@ -11,7 +11,7 @@ from fleet import identity, labels, recorder_list, shapes
 from fleet.channels import is_channel
 from fleet.history.uptime import KINDS as STATUS_KINDS
 from fleet.history.uptime import Uptime
-from fleet.kinds import shown_as
+from fleet.kinds import CHOICES, shown_as
 from fleet.model import Device, Event, Fault
 from fleet.natural_order import natural_key
 from fleet.recorder_list import SOURCE as LIST
@@ -75,6 +75,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
     return {
         "row": row,
         "kind_word": shown_as(device.kind),
+        "kind_choices": _kinds(device),
         "store": device.facts.get(LIST, {}).get("store"),
         "is_listed": any(key.startswith("row:") for key in row["identities"]),
         "workbook_row": workbook_row(monitor, device),
@@ -100,6 +101,14 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "remedies": remedies,
         "link": links(),
     }
+
+
+def _kinds(device: Device) -> list[str]:
+    """The kinds that a person can choose for it; none for one whose kind follows from its row in
+    the workbook or from its recorder."""
+    if recorder_list.is_in_list(device) or is_channel(device):
+        return []
+    return list(dict.fromkeys((*CHOICES, device.kind)))
 
 
 def _channels(

@@ -271,6 +271,8 @@ def _fields() -> dict[str, Any]:
     """The fields of the edit, from the texts of the form. Raises Invalid."""
     form = request.form
     fields: dict[str, Any] = {key: form[key] for key in MAX_LENGTHS if key in form}
+    if form.get("kind"):
+        fields["kind"] = form["kind"][:40]
     if "site" in fields:  # the page shows no name for the site of those that were given none
         fields["site"] = fields["site"].strip() or DEFAULT_SITE
     if "tags" in form:

@@ -397,3 +397,77 @@ def test_the_interval_of_many_is_set_and_undone(make_home: Any) -> None:
     assert home.client.post("/api/cameras/bulk", json={"ids": [2], "interval": None}).json[
         "changed"
     ] == [2]
+
+
+def connected(make_home: Any) -> Home:
+    """Two RTSP cameras with a password of their own, one with ONVIF alone, one without a login."""
+    home: Home = make_home()
+    own = {"port": 554, "path": "/a", "username": "old", "password": "secret77"}
+    table = [
+        {"address": "10.4.0.1", "name": "Gate", **own},
+        {"address": "10.4.0.2", "name": "Yard", **own},
+        {"address": "10.4.0.3", "name": "Ramp", "source": "onvif"},
+        {"address": "10.4.0.4", "name": "Attic", "path": "/a"},
+    ]
+    home.client.post("/api/cameras/import", json={"rows": table})
+    return home
+
+
+def test_port_path_and_login_of_a_protocol_are_changed_on_many(make_home: Any) -> None:
+    home = connected(make_home)
+    access = {"source": "rtsp", "path": "/b", "username": "new"}
+    body = edit(home, ids=[1, 2, 3, 4], access=access)
+    assert sorted(body["changed"]) == [1, 2, 4]
+    assert [(row["name"], row["error"]) for row in body["failed"]] == [
+        ("Ramp", "Ramp is not checked by RTSP")
+    ]
+    ways = [home.device(str(id)).access["rtsp"] for id in (1, 2, 4)]
+    assert [(way.path, way.username, bool(way.secret)) for way in ways] == [
+        ("/b", "new", True),
+        ("/b", "new", True),
+        ("/b", "new", False),
+    ]
+    assert len(undo(home, body["undo"])["changed"]) == 3
+    assert home.device("1").access["rtsp"].username == "old"
+
+
+def test_another_port_needs_the_password_again_and_can_get_it_with_it(make_home: Any) -> None:
+    home = connected(make_home)
+    body = edit(home, ids=[1, 4], access={"source": "rtsp", "port": 8554})
+    assert body["changed"] == [4]
+    assert "password was saved for" in body["failed"][0]["error"]
+    access = {"source": "rtsp", "port": 8554, "username": "old", "password": "secret77"}
+    body = edit(home, ids=[1, 2], access=access)
+    secrets = [home.device(str(id)).access["rtsp"].secret for id in (1, 2)]
+    assert len({*secrets}) == 2, "each device has a secret of its own"
+    unsealed = {home.monitor.secrets.unseal(str(secret)) for secret in secrets}
+    assert unsealed == {"secret77"}
+    assert edit(home, ids=[1, 2], access=access)["unchanged"] == 2
+
+
+def test_without_script_the_connections_of_many_are_changed(make_home: Any) -> None:
+    home = connected(make_home)
+    browser = Browser(home.client)
+    page = browser.visit("/")
+    form = {"id": ["1", "3"], "bulk_source": "rtsp", "bulk_path": "/c", "bulk_port": ""}
+    done = read(browser.send(page.form("/bulk"), "Change connections", **form).text)
+    assert "1 failed" in done.text
+    assert "Ramp is not checked by RTSP" in done.text
+    assert home.device("1").access["rtsp"].path == "/c"
+    for wrong in ({"bulk_port": "70000"}, {"bulk_path": ""}):
+        answer = browser.send(page.form("/bulk"), "Change connections", **{**form, **wrong})
+        assert answer.status_code == 422
+    assert home.device("1").access["rtsp"].port == 554
+
+
+def test_only_who_may_add_devices_changes_their_connections_at_once(make_home: Any) -> None:
+    home = connected(make_home)
+    accounts = home.monitor.authenticator.accounts
+    add(accounts, "Ada", "admin")
+    lea = add(accounts, "Lea", "viewer")
+    accounts.grant(lea.id, "admin", device=1)
+    visitor = Visitor(home, user=lea.id)
+    access = {"source": "rtsp", "path": "/evil"}
+    body = visitor.ask("POST", BULK, json={"ids": [1], "access": access}).json
+    assert body["changed"] == []
+    assert "can change how a device is reached" in body["failed"][0]["error"]

@@ -7,8 +7,10 @@ from typing import Any
 
 from fleet import labels, logins
 from fleet.edit import acts, editing
-from fleet.model import Device, Edit, Event, Invalid, NotFound, Refused
-from web.http.actions.devices import check_may_edit, edit_of, needs_full_view
+from fleet.fleet_secrets import Seal
+from fleet.model import Access, Device, Edit, Event, Invalid, NotFound, Refused
+from web.http.actions import imports
+from web.http.actions.devices import check_may_connect, check_may_edit, edit_of, needs_full_view
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
@@ -26,16 +28,18 @@ MAX_NUMBERS = 1000
 @dataclass(frozen=True, slots=True)
 class BulkChange:
     """What changes on each device. `fields` as in an edit, `interval` and `credentials` for each
-    source that has an access to it; `retired`: retire or restore."""
+    source that has an access to it; `retired`: retire or restore. `access`: the `source`, and of
+    its connection `port`, `path`, `username` and `password`, as far as they change."""
 
     add_tags: Sequence[str] = ()
     remove_tags: Sequence[str] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     retired: bool | None = None
+    access: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
-        given = (self.add_tags, self.remove_tags, self.fields)
+        given = (self.add_tags, self.remove_tags, self.fields, self.access.keys() - {"source"})
         return self.retired is None and not any(given)
 
 
@@ -91,17 +95,19 @@ def edit_many(
     if change.is_empty:
         raise Invalid(
             "Nothing to change",
-            "Give tags, a site, a parent device, an interval, credentials or retired.",
+            "Give tags, a site, a parent device, an interval, credentials, access or retired.",
         )
     if len(devices) > MAX_BULK:
         raise Invalid(
             f"{len(devices)} devices are too many at once",
             f"Select at most {MAX_BULK}, for example by site.",
         )
-    edits, problems = _collect(
-        (device.id, partial(_edits_of, device, change)) for device in devices
-    )
-    return _apply(edits, [*failed, *problems], len(devices))
+    # Until the end of the block no other key takes the place of the one that seals passwords.
+    with current_monitor().secrets.sealing() as seal:
+        edits, problems = _collect(
+            (device.id, partial(_edits_of, device, change, seal)) for device in devices
+        )
+        return _apply(edits, [*failed, *problems], len(devices))
 
 
 def undo_many(sequences: Sequence[int]) -> BulkResult:
@@ -129,7 +135,7 @@ def _collect(
     return edits, failed
 
 
-def _edits_of(device: Device, change: BulkChange) -> list[Edit]:
+def _edits_of(device: Device, change: BulkChange, seal: Seal) -> list[Edit]:
     """The edits of one device. Raises Refused and HttpError."""
     check_may_edit(device)
     # The tags are worked out within the write: somebody else can change them until then.
@@ -142,6 +148,8 @@ def _edits_of(device: Device, change: BulkChange) -> list[Edit]:
         edits += _login_edits(device, chosen or "")
     if interval:
         edits += _interval_edits(device, interval)
+    if change.access:
+        edits.append(_access_edit(device, change.access, seal))
     if change.retired is not None:
         edits.append(edit_of(device, "retire" if change.retired else "restore", {}))
     return edits
@@ -155,6 +163,34 @@ def _interval_edits(device: Device, interval: dict[str, Any]) -> list[Edit]:
             "Add its address and login first.",
         )
     return [edit_of(device, "change", {**interval, "source": name}) for name in device.access]
+
+
+def _access_edit(device: Device, given: Mapping[str, Any], seal: Seal) -> Edit:
+    """The edit of the connection by one protocol. Raises Refused for a device without it, and
+    HttpError (403)."""
+    check_may_connect()
+    source, fields = given["source"], dict(given)
+    way, password = device.access.get(source), fields.pop("password", None)
+    if way is None:
+        raise Refused(
+            f"{labels.name(device)} is not checked by {source.upper()}",
+            "Add a connection on its page first.",
+        )
+    if password and not (fields.get("username") or way.username):
+        raise Invalid("The user name is missing", "Enter the user name of the password.")
+    is_moved = fields.get("port", way.port) != way.port
+    if password and (is_moved or not imports.has_password(device, source, password)):
+        fields["secret"] = seal(password)
+    if password or "username" in fields:
+        fields |= {"credentials": "", "options": _without_login_choice(way)}
+    elif way.credentials and is_moved:
+        # Who may choose a set for the device chooses it for the new port.
+        fields["credentials"] = way.credentials
+    return edit_of(device, "change", fields)
+
+
+def _without_login_choice(way: Access) -> dict[str, Any]:
+    return {name: value for name, value in way.options.items() if name != "login"}
 
 
 def _login_edits(device: Device, credentials: str) -> list[Edit]:

@@ -73,7 +73,7 @@ def preview(rows: ImportList, name: str) -> ImportPreview:
             row = entry.row
             try:
                 entry.check(failed)
-                edits = importing.edits_of(fleet, row, _has_password, seal_and_note, by, now)
+                edits = importing.edits_of(fleet, row, has_password, seal_and_note, by, now)
                 results.append(replace(rehearsal.result(row, edits), depth=entry.depth))
             except Refused as error:
                 named = str(row.values.get("name") or "")
@@ -91,7 +91,8 @@ def _is_refused(result: RowResult) -> bool:
     return result.state == importing.REFUSED
 
 
-def _has_password(device: Device, source: str, password: str) -> bool:
+def has_password(device: Device, source: str, password: str) -> bool:
+    """True if the access of this source to the device has this password."""
     secret = device.access[source].secret
     try:
         return secret is not None and current_monitor().secrets.unseal(secret) == password

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import TypedDict
 
-from fleet import access_fields, networks, shapes
+from fleet import access_fields, networks, shapes, stream_url
 from fleet.attention import CHOICES as ATTENTIONS
 from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
@@ -104,11 +104,25 @@ class Change(Strict):
         description="The numbers of all its parent devices; one of them is enough to reach it.",
     )
     vendor: str | None = Field(None, max_length=MAX_LENGTHS["vendor"])
+    kind: str | None = Field(
+        None, max_length=40, description="A word: camera, recorder, switch or other."
+    )
     recording: Recording | None = None
 
 
 Count = Annotated[int, Field(ge=0)]
 DeviceId = Annotated[int, Field(ge=1, le=HIGHEST)]
+
+
+class BulkAccess(Strict):
+    """What changes in the connection of each device by this protocol. What is left out stays; a
+    password that was saved for another port must be entered again."""
+
+    source: Literal["rtsp", "onvif"]
+    port: int | None = Field(None, ge=1, le=65535)
+    path: str | None = Field(None, max_length=access_fields.LONGEST_PATH)
+    username: str | None = Field(None, min_length=1, max_length=access_fields.LONGEST_USERNAME)
+    password: str | None = Field(None, min_length=1, max_length=stream_url.LONGEST_PASSWORD)
 
 
 class BulkEdit(Strict):
@@ -136,6 +150,7 @@ class BulkEdit(Strict):
         max_length=200,
         description="The name or id of a credential set, in place of the login; null for none.",
     )
+    access: BulkAccess | None = None
     retired: bool | None = Field(None, description="true: retire; false: restore.")
 
 
