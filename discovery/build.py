@@ -7,8 +7,7 @@ from datetime import datetime
 
 from discovery import jobs
 from discovery.progress import SourceProgress, scopes_of
-from discovery.range_scan import RangeAnswer, RangeScans
-from discovery.ranges import RangePlan
+from discovery.range_scan import RangeAnswer, RangeProgress, RangeScans
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
 from fleet import state
@@ -132,11 +131,11 @@ def build_discovery(
 
     inventory.workbooks.on_new_targets = check_new_recorders
 
-    def keep(plan: RangePlan, answers: Sequence[RangeAnswer]) -> None:
-        """Put the answers of a scanned range into the inbox."""
+    def keep(progress: RangeProgress, answers: Sequence[RangeAnswer]) -> None:
+        """Put the answers of a scanned range into the inbox, with how far the scan is."""
         by_address = {answer.address: asdict(answer) for answer in answers}
         try:
-            inventory.inbox.keep(plan.site, by_address, fleet.clock())
+            inventory.inbox.keep(progress.plan.site, by_address, fleet.clock(), progress.record)
         except Unreachable as error:
             log.warning("What the scan of a range found was not saved: %s", error)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from discovery.ranges import RangePlan
 from fleet.model import CannotAsk
+from inventory.range_inbox import INTERRUPTED, RUNNING, RangeRecord
 from sources import net, ws_discovery, ws_discovery_wire
 from sources.ws_discovery_wire import PORT, ProbeMatch
 
@@ -21,11 +22,14 @@ WAIT = 2.0
 """Seconds for the answers of one address."""
 RATE = 400
 """Addresses at most that are begun in a second."""
-KEEP_EVERY = 64
-"""Answers that are handed over together."""
+KEEP_EVERY = 1.0
+"""Seconds after which what answered is kept, and how far the scan is."""
+OPTIONS = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
+"""What every RTSP server answers, without a login."""
+RTSP, HTTP = b"RTSP/", b"HTTP/"
 LONGEST = 120
 """Characters of what a device says of itself."""
-RUNNING, DONE, CANCELLED, FAILED = "running", "done", "cancelled", "failed"
+DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
 INTERNAL = "an internal error, see the log"
 
 
@@ -48,7 +52,8 @@ class RangeAnswer:
 
 @dataclass(slots=True)
 class RangeProgress:
-    """A scan of a range that runs or has ended. `error`: what this server could not ask."""
+    """A scan of a range that runs or has ended. `error`: what this server could not ask;
+    `is_stopped`: a person stopped it."""
 
     plan: RangePlan
     by: str
@@ -56,11 +61,14 @@ class RangeProgress:
     answered: int = 0
     state: str = RUNNING
     error: str = ""
+    is_stopped: bool = False
     waiting: list[RangeAnswer] = field(default_factory=list)
 
     @property
-    def total(self) -> int:
-        return len(self.plan.addresses)
+    def record(self) -> RangeRecord:
+        """What is shown and kept of it."""
+        total = len(self.plan.addresses)
+        return RangeRecord(self.plan.text, self.state, self.asked, total, self.answered, self.error)
 
 
 def longest_seconds(count: int) -> float:
@@ -71,13 +79,14 @@ def longest_seconds(count: int) -> float:
 class RangeScans:
     """Runs one scan of a range at a time in the loop of the Scanner.
 
-    `begin` runs a coroutine there; `keep` stores answers, from a thread that may wait.
+    `begin` runs a coroutine there; `keep` stores answers and how far the scan is, from a thread
+    that may wait.
     """
 
     def __init__(
         self,
         begin: Callable[[Coroutine[Any, Any, None]], Future[None]],
-        keep: Callable[[RangePlan, Sequence[RangeAnswer]], None],
+        keep: Callable[[RangeProgress, Sequence[RangeAnswer]], None],
         probe_port: int = PORT,
     ) -> None:
         self.progress: RangeProgress | None = None
@@ -102,7 +111,8 @@ class RangeScans:
         """Stop the running scan; False if none runs. What answered so far is kept."""
         with self._lock:
             is_running = self.progress is not None and self.progress.state == RUNNING
-            if is_running and self._call is not None:
+            if is_running and self.progress and self._call is not None:
+                self.progress.is_stopped = True
                 self._call.cancel()
             return is_running
 
@@ -111,22 +121,30 @@ class RangeScans:
         state = FAILED
         try:
             result = await self._ask_to_the_end(progress)
-            await self._hand_over(progress)
+            await self._hand_over(progress, result)
             state = result
         except asyncio.CancelledError:
-            state = CANCELLED
+            state = _cancelled(progress)
         finally:
             progress.state = state
             log.info(
-                "Scan of %d addresses %s: %d responded", progress.total, state, progress.answered
+                "Scan of %d addresses %s: %d responded",
+                len(progress.plan.addresses),
+                state,
+                progress.answered,
             )
 
     async def _ask_to_the_end(self, progress: RangeProgress) -> str:
         """Ask every address; how it ended."""
+        keeping = asyncio.create_task(self._keep_often(progress))
+        keeping.add_done_callback(lambda task: _note_failure(task, progress))
         try:
             await self._ask_all(progress)
         except asyncio.CancelledError:
-            return CANCELLED
+            return _cancelled(progress)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
         return FAILED if progress.error and not progress.answered else DONE
 
     async def _ask_all(self, progress: RangeProgress) -> None:
@@ -152,44 +170,52 @@ class RangeScans:
                 task = asyncio.create_task(ask_one(address))
                 tasks.add(task)
                 task.add_done_callback(end)
-                if len(progress.waiting) >= KEEP_EVERY:
-                    await self._hand_over(progress)
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             for task in [*tasks]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _hand_over(self, progress: RangeProgress) -> None:
+    async def _keep_often(self, progress: RangeProgress) -> None:
+        while True:
+            await self._hand_over(progress, RUNNING)
+            await asyncio.sleep(KEEP_EVERY)
+
+    async def _hand_over(self, progress: RangeProgress, state: str) -> None:
+        """Keep what answered, and how far the scan is, in this state. A caller that is cancelled
+        meanwhile loses no answer."""
         answers, progress.waiting = progress.waiting, []
-        if answers:
-            await asyncio.get_running_loop().run_in_executor(
-                None, self._keep, progress.plan, answers
-            )
+        kept = replace(progress, state=state, waiting=[])
+        loop = asyncio.get_running_loop()
+        await asyncio.shield(loop.run_in_executor(None, self._keep, kept, answers))
 
     async def _ask(self, address: str, progress: RangeProgress) -> RangeAnswer | None:
         """What the address answers; None for nothing that could be a camera."""
         plan = progress.plan
         results = await asyncio.gather(
-            _is_open(address, plan.rtsp_port),
-            _is_open(address, plan.http_port),
+            _first_bytes(address, plan.rtsp_port, OPTIONS),
+            _first_bytes(address, plan.http_port),
             ws_discovery.unicast_probe(address, WAIT, self._probe_port),
             return_exceptions=True,
         )
         for result in results:
             if isinstance(result, CannotAsk):
                 progress.error = progress.error or result.reason
-        rtsp, http, matches = (
+        spoken, http, matches = (
             None if isinstance(result, BaseException) else result for result in results
         )
+        # One that is slow to answer is a busy camera.
+        rtsp = isinstance(spoken, bytes) and RTSP.startswith(spoken[: len(RTSP)])
+        is_web = isinstance(spoken, bytes) and spoken.startswith(HTTP)
+        web = plan.rtsp_port if is_web else None
         answer = RangeAnswer(
             address,
             plan.rtsp_port if rtsp else None,
-            plan.http_port if http else None,
+            plan.http_port if http is not None else web,
         )
         if isinstance(matches, list) and matches:
             answer = _with_match(answer, matches[0])
-        return answer if rtsp or http or answer.is_onvif else None
+        return answer if answer.rtsp_port or answer.http_port or answer.is_onvif else None
 
 
 def _note_failure(call: Future[None] | asyncio.Task[None], progress: RangeProgress) -> None:
@@ -200,21 +226,29 @@ def _note_failure(call: Future[None] | asyncio.Task[None], progress: RangeProgre
         log.error("A part of the scan of %s failed", progress.plan.text, exc_info=error)
 
 
-async def _is_open(address: str, port: int) -> bool:
-    """True if the port accepts a connection; nothing is sent. Raises CannotAsk."""
+def _cancelled(progress: RangeProgress) -> str:
+    return CANCELLED if progress.is_stopped else INTERRUPTED
+
+
+async def _first_bytes(address: str, port: int, question: bytes = b"") -> bytes | None:
+    """The first bytes that the port answers to the question, empty without any; None if it accepts
+    no connection. Raises CannotAsk."""
+    writer, answer = None, b""
     try:
         async with asyncio.timeout(WAIT):
-            _reader, writer = await asyncio.open_connection(address, port)
-    except TimeoutError:
-        return False
+            reader, writer = await asyncio.open_connection(address, port)
+            if question:
+                writer.write(question)
+                answer = await reader.read(LONGEST)
     except OSError as error:
-        if net.cannot_ask(error):
+        if writer is None and net.cannot_ask(error):
             raise CannotAsk("range", net.reason_of(error)) from error
-        return False
+    if writer is None:
+        return None
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
-    return True
+    return answer
 
 
 def _with_match(answer: RangeAnswer, match: ProbeMatch) -> RangeAnswer:

@@ -1,4 +1,4 @@
-"""The inbox of scanned ranges in SQL: one row for each address at a site."""
+"""The inbox of scanned ranges in SQL: one row for each address at a site; and the newest scan."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -37,6 +37,20 @@ entries = Table(
     UniqueConstraint("site", "address", name="range_inbox_place"),
 )
 
+scans = Table(
+    "range_scan",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("scan", JSON, nullable=False),
+)
+"""One row, if any."""
+
+
+def load_scan(engine: "Engine") -> Mapping[str, Any] | None:
+    """The newest scan, if any. Raises Unreachable."""
+    with translated_errors(), engine.begin() as connection:
+        return connection.execute(select(scans.c.scan)).scalars().first()
+
 
 def load(engine: "Engine") -> Sequence[Any]:
     """All rows, the newest first. Raises Unreachable."""
@@ -46,12 +60,19 @@ def load(engine: "Engine") -> Sequence[Any]:
 
 
 def save(
-    engine: "Engine", site: str, answers: Mapping[str, Mapping[str, Any]], at: datetime
+    engine: "Engine",
+    site: str,
+    answers: Mapping[str, Mapping[str, Any]],
+    at: datetime,
+    scan: Mapping[str, Any] | None = None,
 ) -> None:
-    """Store answers by their addresses, in place of older ones. Beyond MAX_ENTRIES the oldest rows
-    are deleted. Raises Unreachable."""
+    """Store answers by their addresses, in place of older ones, and the newest scan. Beyond
+    MAX_ENTRIES the oldest rows are deleted. Raises Unreachable."""
     addresses = [*answers]
     with translated_errors(), engine.begin() as connection:
+        if scan is not None:
+            connection.execute(delete(scans))
+            connection.execute(insert(scans), {"id": 1, "scan": dict(scan)})
         for first in range(0, len(addresses), PART):
             part = addresses[first : first + PART]
             is_there = (entries.c.site == site) & entries.c.address.in_(part)

@@ -1,8 +1,8 @@
 """What scans of ranges found and nobody has decided about yet. It survives a restart."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,22 @@ from inventory.import_rows import ONVIF, RTSP
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+
+RUNNING, INTERRUPTED = "running", "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeRecord:
+    """The newest scan of a range: what was asked, how far it is, and how it ended. `error`: what
+    this server could not ask."""
+
+    ranges: str
+    state: str
+    asked: int
+    total: int
+    answered: int
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,16 @@ class InboxEntry:
         return any(identity.index_key(key, self.site) in fleet.ignored for key in keys)
 
 
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """An entry with the device that is known there, and one of another site that has the same
+    address, as far as the person sees them."""
+
+    entry: InboxEntry
+    device: Device | None = None
+    elsewhere: Device | None = None
+
+
 def known_devices(entries: Iterable[InboxEntry], fleet: Fleet) -> dict[int, Device]:
     """The device that each entry is, by the number of the entry: it has this identity, is known at
     this place, or is the only one that is checked at this address."""
@@ -108,11 +134,29 @@ def known_devices(entries: Iterable[InboxEntry], fleet: Fleet) -> dict[int, Devi
 def _devices_by_host(fleet: Fleet) -> dict[tuple[str, str], Device]:
     """The only device that is checked at each address of a site."""
     by_host: dict[tuple[str, str], list[Device]] = defaultdict(list)
-    for device in fleet.devices.values():
-        if device.retired_at is None and not is_channel(device):
-            for host in {access.host for access in device.access.values() if access.host}:
-                by_host[device.site, host].append(device)
+    for device in _listed(fleet.devices.values()):
+        for host in {access.host for access in device.access.values() if access.host}:
+            by_host[device.site, host].append(device)
     return {place: devices[0] for place, devices in by_host.items() if len(devices) == 1}
+
+
+def at_other_sites(entries: Iterable[InboxEntry], devices: Iterable[Device]) -> dict[int, Device]:
+    """A device of another site that has the address of an entry, by the number of the entry: many
+    sites have the same addresses, so it need not be the same device."""
+    by_host: dict[str, dict[str, Device]] = defaultdict(dict)
+    for device in _listed(devices):
+        for host in {device.address, *(access.host for access in device.access.values())} - {None}:
+            by_host[str(host)].setdefault(device.site, device)
+    others_by_id = dict[int, Device]()
+    for entry in entries:
+        others = (d for site, d in by_host[entry.address].items() if site != entry.site)
+        if (other := next(others, None)) is not None:
+            others_by_id[entry.id] = other
+    return others_by_id
+
+
+def _listed(devices: Iterable[Device]) -> Iterator[Device]:
+    return (d for d in devices if d.retired_at is None and not is_channel(d))
 
 
 class RangeInbox:
@@ -121,9 +165,23 @@ class RangeInbox:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
 
-    def keep(self, site: str, answers: Mapping[str, Mapping[str, Any]], at: datetime) -> None:
-        """Store answers by their addresses. Raises Unreachable."""
-        rows.save(self._engine, site or DEFAULT_SITE, answers, at)
+    def keep(
+        self,
+        site: str,
+        answers: Mapping[str, Mapping[str, Any]],
+        at: datetime,
+        scan: RangeRecord | None = None,
+    ) -> None:
+        """Store answers by their addresses, and how far the scan is. Raises Unreachable."""
+        kept = asdict(scan) if scan else None
+        rows.save(self._engine, site or DEFAULT_SITE, answers, at, kept)
+
+    def last_scan(self) -> RangeRecord | None:
+        """The newest scan of an earlier run of the monitor: one that had not ended was interrupted.
+        Raises Unreachable."""
+        kept = rows.load_scan(self._engine)
+        scan = RangeRecord(**kept) if kept else None
+        return replace(scan, state=INTERRUPTED) if scan and scan.state == RUNNING else scan
 
     def entries(self, fleet: Fleet) -> list[InboxEntry]:
         """The entries that are not ignored, by address. Raises Unreachable."""

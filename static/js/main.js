@@ -19,6 +19,7 @@ import { keepTimesCurrent } from "./times.js";
 import { followBars } from "./uptime.js";
 import { toast, toastNotice } from "./toast.js";
 import { followRange } from "./range.js";
+import { inbox } from "./inbox.js";
 
 keepTimesCurrent();
 showCurrentLinks();
@@ -34,6 +35,7 @@ followBars();
 toastNotice();
 if (document.querySelector("form[data-trial]")) import("./trial.js").then(({ trials }) => trials(), () => {});
 followRange();
+if (document.getElementById("inbox-card")) inbox();
 if (document.getElementById("event-list")) followAllEvents();
 if (document.getElementById("fleet") || document.getElementById("top")) {
   const view = openView();

@@ -9,7 +9,7 @@ export function followRange() {
 }
 
 async function renew() {
-  const answer = await fetch("/scan-range").catch(() => null);
+  const answer = await fetch(`/scan-range${location.search}`).catch(() => null);
   if (answer?.ok) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const now = page.getElementById("range-progress");
@@ -22,7 +22,8 @@ async function renew() {
 
 function showInbox(page) {
   const inbox = document.getElementById("inbox-card"), newer = page.getElementById("inbox-card");
-  if (inbox.contains(document.activeElement)) return;
+  if (inbox.contains(document.activeElement) || inbox.querySelector(".pick:checked")) return;
   inbox.replaceWith(newer);
+  document.dispatchEvent(new CustomEvent("inbox"));
   updateTimes(newer);
 }

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from discovery.range_scan import DONE, FAILED, RUNNING, RangeAnswer, RangeScans
+from discovery.range_scan import DONE, FAILED, RUNNING, RangeAnswer, RangeProgress, RangeScans
 from discovery.ranges import RangePlan
-from tests.home import until
+from tests.home import free_port, until
 from tests.sources.probe_matches import answer, match, responder
 
 
@@ -44,7 +44,7 @@ class Inbox:
     def begin(self, work: Coroutine[Any, Any, None]) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
-    def keep(self, plan: RangePlan, answers: Sequence[RangeAnswer]) -> None:
+    def keep(self, progress: RangeProgress, answers: Sequence[RangeAnswer]) -> None:
         if self.fault:
             raise self.fault
         self.answers += answers
@@ -87,3 +87,30 @@ def test_an_answer_is_read_as_in_a_search_of_all_networks(
     (device,) = inbox.answers
     assert (device.name, device.model) == ("Front Door", "IPC 1")
     assert (device.onvif_port, device.onvif_path, device.is_tls) == (8080, "/svc", False)
+
+
+@pytest.mark.parametrize(
+    ("spoken", "ports"),
+    [
+        (b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n", (True, False)),
+        (b"HTTP/1.0 400 Bad Request\r\n\r\n", (False, True)),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", (False, False)),
+        (b"", (True, False)),
+    ],
+)
+def test_an_open_port_that_speaks_something_else_is_no_rtsp_server(
+    loop: asyncio.AbstractEventLoop, spoken: bytes, ports: tuple[bool, bool]
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.readuntil(b"\r\n\r\n") == b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
+        writer.write(spoken)
+        writer.close()
+
+    begun = asyncio.run_coroutine_threadsafe(asyncio.start_server(answer, "127.0.0.1", 0), loop)
+    server, inbox = begun.result(10), Inbox(loop)
+    port = server.sockets[0].getsockname()[1]
+    scans = RangeScans(inbox.begin, inbox.keep, free_port(socket.SOCK_DGRAM))
+    run(scans, RangePlan("127.0.0.1", ["127.0.0.1"], port, free_port()))
+    loop.call_soon_threadsafe(server.close)
+    answered = [(each.rtsp_port == port, each.http_port == port) for each in inbox.answers]
+    assert answered == ([ports] if any(ports) else [])

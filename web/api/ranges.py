@@ -26,7 +26,7 @@ bp = Blueprint("ranges", __name__)
 @describes(answer=RangeState, errors=(503,))
 def state() -> Response:
     """Get the scan of a range that runs or has ended, and the inbox with what was found."""
-    return json_response(range_state(ranges.scans().progress, ranges.entries()))
+    return json_response(range_state(ranges.last_scan(), ranges.rows()))
 
 
 @bp.post("/api/scan-range")
@@ -38,9 +38,9 @@ def start() -> Response:
     plan = ranges.describe(given.ranges, given.rtsp_port, given.http_port, given.site)
     if not given.dry_run:
         ranges.start(plan, given.confirm_public)
-    public, count = plan.plan.public, len(plan.plan.addresses)
-    is_started = not given.dry_run
-    return json_response(range_info(count, plan.interfaces, plan.seconds, public, is_started))
+    is_started, unreachable = not given.dry_run, plan.unreachable
+    info = range_info(plan.plan, plan.interfaces, plan.seconds, unreachable, is_started)
+    return json_response(info)
 
 
 @bp.delete("/api/scan-range")

@@ -16,9 +16,10 @@ from web.http.authorization import needs
 from web.http.errors import HttpError, page_hint, status_of
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
-from web.pages import pickers
+from web.pages import inbox_view, pickers
 from web.pages.adding import site_names
 from web.pages.dates import span
+from web.pages.inbox_view import InboxPage
 
 bp = Blueprint("ranges_pages", __name__)
 
@@ -31,16 +32,15 @@ def page() -> str:
 
 
 def _page(**more: Any) -> str:
-    known = ranges.entries()
-    devices = visible_fleet().devices()
-    ids = {id for _entry, id in known if id is not None} & devices.keys()
-    names = {id: labels.name_among(devices[id], devices) for id in ids}
+    devices, shown = visible_fleet().devices(), _shown()
+    known = [row.device for row in shown.items if row.device]
     return render_template(
         "scan_range.html",
         **{
-            "progress": ranges.scans().progress,
-            "entries": known,
-            "names": names,
+            "scan": ranges.last_scan(),
+            "inbox": shown,
+            "names": {device.id: labels.name_among(device, devices) for device in known},
+            "ticked": _numbers() if "inbox_fault" in more else (),
             "ignored": len(current_monitor().tracker.fleet().ignored),
             "sets": sorted(
                 entry.name for entry in current_monitor().tracker.fleet().credentials.values()
@@ -51,6 +51,13 @@ def _page(**more: Any) -> str:
             "typed": request.form if request.method == "POST" else {},
             **more,
         },
+    )
+
+
+def _shown() -> InboxPage:
+    """The page of the inbox that the address or the form names."""
+    return inbox_view.page_of(
+        ranges.rows(), request.values.get("show", ""), request.values.get("page", "")
     )
 
 
@@ -111,9 +118,8 @@ def stop() -> Any:
 def decide() -> Any:
     """The buttons of the inbox."""
     form = request.form
-    ids = [int(id) for id in form.getlist("id")[:MAX_ENTRIES] if id.isdecimal() and len(id) < 10]
     try:
-        some = ranges.chosen(ids)
+        some = ranges.chosen(_every() if form.get("every") else _numbers())
         username, password = form.get("username", "").strip(), form.get("password", "")
         match form.get("do", ""):
             case "add":
@@ -135,6 +141,24 @@ def decide() -> Any:
     except Refused as error:
         return Response(_page(inbox_fault=_text(error), fault=""), status_of(error))
     raise HttpError(422, "The form cannot do this", "Use one of its buttons.")
+
+
+def _numbers() -> list[int]:
+    """The numbers of the entries that are ticked."""
+    texts = request.form.getlist("id")[:MAX_ENTRIES]
+    return [int(id) for id in texts if id.isascii() and id.isdecimal() and len(id) < 10]
+
+
+def _every() -> list[int]:
+    """The numbers of all entries that pass the filter, on all pages. Raises Refused when they are
+    not as many as the person saw."""
+    ids = [row.entry.id for row in inbox_view.filtered(ranges.rows(), request.form.get("show", ""))]
+    if request.form["every"] != f"{len(ids)}":
+        raise Refused(
+            f"The inbox has {_addresses(len(ids))} now, not {request.form['every'][:9]}",
+            "Nothing was changed. Review the list, then try again.",
+        )
+    return ids
 
 
 def _new_values() -> NewValues:

@@ -125,6 +125,7 @@ def test_the_interface_the_count_and_the_time_are_shown_before_it_starts(place: 
         "interfaces": ["lo"],
         "seconds": 64,
         "public": 0,
+        "unreachable": 0,
         "is_started": False,
     }
     form = {"ranges": "127.61.0.0/20", "rtsp_port": "554", "http_port": "80", "do": "check"}
@@ -148,7 +149,8 @@ def test_public_addresses_are_not_scanned_unless_a_person_confirms_it(place: Pla
 
 
 def test_what_answers_is_in_the_inbox_and_no_login_was_sent(place: Place) -> None:
-    before = place.devices[0].asked.total(), len(place.rtsp.devices[0].requests)
+    before = place.devices[0].asked.total()
+    place.rtsp.devices[0].requests.clear()
     scan(place, f"127.61.0.1-4 {PLAIN} 127.61.9.1-9", site="North")
     now = state(place)
     assert (now["scan"]["state"], now["scan"]["asked"], now["scan"]["answered"]) == (DONE, 14, 5)
@@ -160,8 +162,9 @@ def test_what_answers_is_in_the_inbox_and_no_login_was_sent(place: Place) -> Non
     assert (plain["address"], plain["is_onvif"]) == (PLAIN, False)
     assert plain["rtsp_port"] == place.rtsp.port
     assert place.home.devices() == [], "a scan adds nothing by itself"
-    after = place.devices[0].asked.total(), len(place.rtsp.devices[0].requests)
-    assert after == before, "no request with or without a login"
+    assert place.devices[0].asked.total() == before, "no request with or without a login"
+    asked = {(sent.method, sent.has_login) for sent in place.rtsp.devices[0].requests}
+    assert asked == {("OPTIONS", False)}
 
 
 def test_the_inbox_survives_a_restart_and_has_each_address_once(place: Place) -> None:
@@ -183,6 +186,123 @@ def test_a_running_scan_is_stopped_and_keeps_what_answered(place: Place) -> None
     now = state(place)
     assert now["scan"]["asked"] < 4094
     assert place.home.client.delete("/api/scan-range").status_code == 409
+
+
+def test_a_scan_that_the_end_of_the_monitor_cut_short_is_reported(place: Place) -> None:
+    scan(place, "127.61.0.1-3")
+    place.home.client.post("/api/scan-range", json={"ranges": "127.61.0.0/20"})
+    with place.home.app.app_context():
+        kept = actions.inbox()
+    until(lambda: (scan := kept.last_scan()) and scan.total == 4094 and scan.asked, what="a part")
+    place.home.restart()
+    now = state(place)
+    assert (now["scan"]["state"], now["scan"]["total"]) == ("interrupted", 4094)
+    assert 0 < now["scan"]["asked"] < 4094
+    assert [row["address"] for row in now["inbox"]][:3] == [f"127.61.0.{n}" for n in (1, 2, 3)]
+    text = read(place.home.client.get("/scan-range").text).text
+    asked = f"{now['scan']['asked']:,}"
+    assert f"interrupted by a restart: {asked} of 4,094 addresses checked" in text
+
+
+def test_a_scan_of_a_killed_monitor_is_reported_with_what_was_kept(
+    run_monitor: Any, place: Place
+) -> None:
+    monitor = run_monitor()
+    ports = {"rtsp_port": place.rtsp.port, "http_port": place.onvif.port}
+    body = {"ranges": "127.61.0.1-15 127.61.16.0/21", **ports}
+    assert monitor.request("POST", "/api/scan-range", body).status == 200
+    until(lambda: len(monitor.get("/api/scan-range").json["inbox"]) == 15, what="answers are kept")
+    monitor.kill()
+    monitor.start()
+    now = monitor.get("/api/scan-range").json
+    assert now["scan"]["state"] == "interrupted"
+    assert (now["scan"]["answered"], len(now["inbox"])) == (15, 15)
+
+
+def test_a_range_without_a_route_is_not_started(place: Place) -> None:
+    form = {"ranges": "10.255.3.1-9", "rtsp_port": "554", "http_port": "80", "do": "check"}
+    page = read(place.home.client.post("/scan-range", data=form).text)
+    assert "This server has no route to these 9 addresses." in page.text
+    assert "Start scan" not in page.text
+    assert scan(place, "10.255.3.1-9", dry_run=True).json["unreachable"] == 9
+    refused = place.home.client.post("/api/scan-range", json={"ranges": "10.255.3.1-9"})
+    assert (refused.status_code, refused.json["error"]) == (
+        422,
+        "This server has no route to these addresses",
+    )
+    assert scan(place, "10.255.3.1 127.61.0.1", dry_run=True).json["unreachable"] == 1
+
+
+# -- the inbox -----------------------------------------------------------------------------------
+
+
+def test_an_address_that_another_site_has_says_which(place: Place) -> None:
+    fields = {"source": "rtsp", "host": PLAIN, "port": 99, "site": "Gate B", "name": "Yard"}
+    edit = Edit("add", "", fields, "anna", place.home.clock())
+    place.home.monitor.tracker.apply([edit], place.home.clock())
+    scan(place, f"127.61.0.1 {PLAIN}")
+    first, plain = state(place)["inbox"]
+    assert (first["elsewhere"], plain["device"], plain["elsewhere"]) == (None, None, 1)
+    page = read(place.home.client.get("/scan-range").text)
+    assert "at another site: Gate B" in page.text
+
+
+def keep(place: Place, count: int) -> None:
+    answers = {f"10.9.{n >> 8}.{n & 255}": {"rtsp_port": 554} for n in range(count)}
+    with place.home.app.app_context():
+        actions.inbox().keep("", answers, place.home.clock())
+
+
+def shown(place: Place, query: str = "") -> Any:
+    page = read(place.home.client.get(f"/scan-range{query}").text)
+    return page, len(page.find("input", type="checkbox", name="id"))
+
+
+def test_a_long_inbox_has_pages_and_is_removed_as_a_whole(place: Place) -> None:
+    keep(place, 450)
+    assert [shown(place, f"?page={n}")[1] for n in (1, 2, 3, 4)] == [200, 200, 50, 50]
+    page, _count = shown(place)
+    assert [link.text for link in page.find_one("nav", **{"aria-label": "Pages"}).find("a")] == [
+        "1",
+        "2",
+        "3",
+    ]
+    client = place.home.client
+    stale = client.post("/scan-range/inbox", data={"do": "remove", "every": "449"})
+    assert stale.status_code == 409
+    assert "The inbox has 450 addresses now, not 449" in stale.text
+    done = client.post("/scan-range/inbox", data={"do": "remove", "every": "450"})
+    assert "450 addresses removed from the inbox" in done.text
+    assert state(place)["inbox"] == []
+
+
+def test_what_is_in_the_list_is_hidden_on_request_and_left_out(place: Place) -> None:
+    keep(place, 5)
+    fields = {"source": "rtsp", "host": "10.9.0.2"}
+    edit = Edit("add", "", fields, "anna", place.home.clock())
+    place.home.monitor.tracker.apply([edit], place.home.clock())
+    assert [shown(place, f"?show={show}")[1] for show in ("", "new", "listed")] == [5, 4, 1]
+    page, _count = shown(place, "?show=new")
+    filters = page.find_one("nav", **{"aria-label": "Filter"}).text
+    assert "".join(filters.split()) == "All5Notinthelist4Inthelist1"
+    form = {"do": "ignore", "every": "4", "show": "new"}
+    assert "4 addresses ignored" in place.home.client.post("/scan-range/inbox", data=form).text
+    assert [row["address"] for row in state(place)["inbox"]] == ["10.9.0.2"]
+
+
+def test_a_refused_addition_keeps_what_was_selected_and_typed(place: Place) -> None:
+    keep(place, 3)
+    first, *_others = ids(place)
+    form = {"do": "add", "id": first, "password": "right-one", "new_site": "North"}
+    answer = place.home.client.post("/scan-range/inbox", data=form)
+    page = read(answer.text)
+    assert answer.status_code == 422
+    ticked = [
+        box for box in page.find("input", type="checkbox", name="id") if "checked" in box.attributes
+    ]
+    assert [box["value"] for box in ticked] == [f"{first}"]
+    assert page.find_one("input", name="new_site")["value"] == "North"
+    assert "right-one" not in answer.text
 
 
 # -- what becomes of it --------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Scan ranges of addresses and decide about what was found, in the name of the person of the
 request."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
@@ -18,7 +19,14 @@ from fleet.model import CannotAsk, Device, Edit, Invalid, NotFound, Refused
 from fleet.texts import one_line
 from inventory.build import InventoryPackage
 from inventory.import_rows import ImportList
-from inventory.range_inbox import InboxEntry, RangeInbox, known_devices
+from inventory.range_inbox import (
+    InboxEntry,
+    InboxItem,
+    RangeInbox,
+    RangeRecord,
+    at_other_sites,
+    known_devices,
+)
 from sources import net
 from web.http.actions import imports
 from web.http.actions.devices import check_may_edit
@@ -30,17 +38,27 @@ from web.http.visible_fleet import visible_fleet
 
 BATCH = "Scanned addresses"
 """The name of what is added from the inbox, in the journal."""
+NO_ROUTE = (
+    "This server has no route to these addresses",
+    "Check the addresses, or the network settings of this server.",
+)
 BLOCK = 256
 """Addresses of a network that one route reaches, to name the interface."""
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A plan with what a person needs to know before it starts."""
+    """A plan with what a person needs to know before it starts. `unreachable`: the number of
+    addresses to which this server has no route."""
 
     plan: RangePlan
     interfaces: Sequence[str]
     seconds: float
+    unreachable: int = 0
+
+    @property
+    def has_route(self) -> bool:
+        return self.unreachable < len(self.plan.addresses)
 
 
 def scans() -> RangeScans:
@@ -57,10 +75,13 @@ def describe(text: str, rtsp_port: int = 554, http_port: int = 80, site: str = "
     addresses = ranges.parse(text)
     plan = RangePlan(one_line(text), addresses, rtsp_port, http_port, one_line(site))
     own = net.interfaces()
-    firsts = {int(IPv4Address(address)) // BLOCK: address for address in addresses}
-    routes = [net.interface_towards(address, own) for address in firsts.values()]
-    names = dict.fromkeys(route.name if route else "no route" for route in routes)
-    return Described(plan, [*names], range_scan.longest_seconds(len(addresses)))
+    blocks = defaultdict[int, list[str]](list)
+    for address in addresses:
+        blocks[int(IPv4Address(address)) // BLOCK].append(address)
+    routes = [(net.interface_towards(block[0], own), len(block)) for block in blocks.values()]
+    names = dict.fromkeys(route.name for route, _count in routes if route)
+    unreachable = sum(count for route, count in routes if route is None)
+    return Described(plan, [*names], range_scan.longest_seconds(len(addresses)), unreachable)
 
 
 def start(described: Described, confirm_public: bool) -> None:
@@ -75,6 +96,8 @@ def start(described: Described, confirm_public: bool) -> None:
         )
         invalid.field = "confirm_public"
         raise invalid
+    if not described.has_route:
+        raise Invalid(*NO_ROUTE)
     visible_fleet().check("scan.start")
     try:
         is_started = scans().start(plan, actor_name())
@@ -87,12 +110,22 @@ def start(described: Described, confirm_public: bool) -> None:
     note("range.scanned", plan.text[:200], f"{len(plan.addresses):,} addresses scanned")
 
 
-def entries() -> list[tuple[InboxEntry, int | None]]:
-    """The inbox, each entry with the number of the device that is known there."""
-    fleet = current_monitor().tracker.fleet()
+def last_scan() -> RangeRecord | None:
+    """The scan that runs, or the newest one, also of before a restart. Raises Unreachable."""
+    progress = scans().progress
+    return progress.record if progress else inbox().last_scan()
+
+
+def rows() -> list[InboxItem]:
+    """The inbox. Raises Unreachable."""
+    fleet, visible = current_monitor().tracker.fleet(), visible_fleet().devices()
     every = inbox().entries(fleet)
     known = known_devices(every, fleet)
-    return [(entry, known[entry.id].id if entry.id in known else None) for entry in every]
+    others = at_other_sites((e for e in every if e.id not in known), visible.values())
+    ids = {id: device.id for id, device in known.items()}
+    return [
+        InboxItem(entry, visible.get(ids.get(entry.id, 0)), others.get(entry.id)) for entry in every
+    ]
 
 
 def chosen(ids: Sequence[int]) -> list[InboxEntry]:
@@ -100,7 +133,8 @@ def chosen(ids: Sequence[int]) -> list[InboxEntry]:
     if not ids:
         raise Invalid("No addresses are selected", "Select addresses by their checkboxes first.")
     wanted = {*ids}
-    matches = [entry for entry, _device in entries() if entry.id in wanted]
+    fleet = current_monitor().tracker.fleet()
+    matches = [entry for entry in inbox().entries(fleet) if entry.id in wanted]
     if not matches:
         raise NotFound("These addresses are no longer in the inbox", "Reload the page.")
     return matches

@@ -7,12 +7,12 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from discovery import ranges
-from discovery.range_scan import RangeProgress
+from discovery.ranges import RangePlan
 from fleet import access_fields, stream_url
 from fleet.edit import editing
 from fleet.editable_fields import MAX_LENGTHS
 from inventory.inbox_rows import MAX_ENTRIES
-from inventory.range_inbox import InboxEntry
+from inventory.range_inbox import InboxItem, RangeRecord
 from web.http.payloads import Strict
 from web.http.shapes.devices import ParentId, Tag
 
@@ -48,12 +48,14 @@ class InboxBody(Strict):
 
 
 class RangeInfo(TypedDict):
-    """`seconds`: the longest time that it takes; `public`: addresses on the internet."""
+    """`seconds`: the longest time that it takes; `public`: addresses on the internet;
+    `unreachable`: addresses to which this server has no route."""
 
     count: int
     interfaces: list[str]
     seconds: int
     public: int
+    unreachable: int
     is_started: bool
 
 
@@ -69,7 +71,8 @@ class RangeRow(TypedDict):
 
 
 class InboxRow(TypedDict):
-    """An address that answered. `device`: the number of the device that is known there."""
+    """An address that answered. `device`: the number of the device that is known there;
+    `elsewhere`: the number of one at another site that has the same address."""
 
     id: int
     site: str
@@ -82,6 +85,7 @@ class InboxRow(TypedDict):
     name: str
     model: str
     device: int | None
+    elsewhere: int | None
 
 
 class RangeState(TypedDict):
@@ -90,39 +94,38 @@ class RangeState(TypedDict):
 
 
 def range_info(
-    count: int, interfaces: Sequence[str], seconds: float, public: int, is_started: bool
+    plan: RangePlan, interfaces: Sequence[str], seconds: float, unreachable: int, is_started: bool
 ) -> RangeInfo:
     return {
-        "count": count,
+        "count": len(plan.addresses),
         "interfaces": [*interfaces],
         "seconds": round(seconds),
-        "public": public,
+        "public": plan.public,
+        "unreachable": unreachable,
         "is_started": is_started,
     }
 
 
-def range_row(progress: RangeProgress) -> RangeRow:
+def range_row(scan: RangeRecord) -> RangeRow:
     return {
-        "ranges": progress.plan.text,
-        "state": progress.state,
-        "asked": progress.asked,
-        "total": progress.total,
-        "answered": progress.answered,
-        "error": progress.error,
+        "ranges": scan.ranges,
+        "state": scan.state,
+        "asked": scan.asked,
+        "total": scan.total,
+        "answered": scan.answered,
+        "error": scan.error,
     }
 
 
-def range_state(
-    progress: RangeProgress | None, entries: Sequence[tuple[InboxEntry, int | None]]
-) -> RangeState:
+def range_state(scan: RangeRecord | None, rows: Sequence[InboxItem]) -> RangeState:
     return {
-        "scan": range_row(progress) if progress else None,
-        "inbox": [inbox_row(entry, device) for entry, device in entries],
+        "scan": range_row(scan) if scan else None,
+        "inbox": [inbox_row(row) for row in rows],
     }
 
 
-def inbox_row(entry: InboxEntry, device: int | None) -> InboxRow:
-    answer = entry.answer
+def inbox_row(row: InboxItem) -> InboxRow:
+    entry, answer = row.entry, row.entry.answer
     return {
         "id": entry.id,
         "site": entry.site,
@@ -134,5 +137,6 @@ def inbox_row(entry: InboxEntry, device: int | None) -> InboxRow:
         "endpoint": str(answer.get("endpoint") or ""),
         "name": str(answer.get("name") or ""),
         "model": str(answer.get("model") or ""),
-        "device": device,
+        "device": row.device.id if row.device else None,
+        "elsewhere": row.elsewhere.id if row.elsewhere else None,
     }
