@@ -45,8 +45,9 @@ def add_access(draft: Draft, before: Device, sighting: Sighting) -> None:
 def without_told(device: Device, given: Container[str]) -> Mapping[str, Access]:
     """The access of the device without the one to the stream that ONVIF named, as long as nobody
     changed it. `given`: the sources that a person gave."""
-    told = _told_access(device)
-    if told is None or SOURCE in given or for_event(device.access.get(SOURCE)) != for_event(told):
+    stream = _told_access(device)
+    known = for_event(device.access.get(SOURCE))
+    if stream is None or SOURCE in given or known != for_event(stream):
         return device.access
     return {source: access for source, access in device.access.items() if source != SOURCE}
 

@@ -21,7 +21,7 @@ def added(**more: Any) -> Story:
     return story
 
 
-def told(minute: int = 1, link: str | None = STREAM, **more: Any) -> Any:
+def named(minute: int = 1, link: str | None = STREAM, **more: Any) -> Any:
     links = {"stream": link} if link else {}
     given = {"source": "onvif", "address": HOST, "device": 1, "links": links, **more}
     return seen(A, at=noon(minutes=minute), **given)
@@ -43,9 +43,9 @@ def undo(event: Event) -> Edit:
 
 def test_the_stream_is_checked_with_the_login_of_onvif_as_soon_as_it_is_named() -> None:
     story = added()
-    story.tell(told(link=None))
+    story.tell(named(link=None))
     assert camera(story).access.keys() == {"onvif"}
-    story.tell(told(2))
+    story.tell(named(2))
     assert linked(story).text.endswith(f": RTSP checks {HOST}{STREAM}")
     assert camera(story).access["rtsp"] == Access(HOST, None, STREAM, username="admin", secret="s1")
     assert f"rtsp:{HOST}{STREAM}" in camera(story).identities
@@ -66,7 +66,7 @@ def test_the_stream_has_the_kind_of_login_and_the_interval_of_onvif(
     given: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     story = added(**given)
-    story.tell(told(link=":8554/live"))
+    story.tell(named(link=":8554/live"))
     assert camera(story).access["rtsp"] == Access(HOST, 8554, "/live", **expected)
 
 
@@ -75,24 +75,24 @@ def test_a_login_that_worked_with_digest_is_never_sent_with_basic() -> None:
     device = camera(story)
     ways = {"onvif": replace(device.access["onvif"], method="digest-md5")}
     story.fleet = replace(story.fleet, devices={1: replace(device, access=ways)})
-    story.tell(told())
+    story.tell(named())
     assert camera(story).access["rtsp"].method == "digest-md5"
 
 
 def test_a_path_that_a_person_entered_stays() -> None:
     story = added()
     story.tell(edit("link", "id:1", source="rtsp", host=HOST, path="/mine"))
-    story.tell(told())
+    story.tell(named())
     assert camera(story).access["rtsp"].path == "/mine"
 
 
 def test_what_a_person_took_back_does_not_come_back() -> None:
     story = added()
-    story.tell(told())
+    story.tell(named())
     assert can_undo(linked(story))
     story.tell(undo(linked(story)))
-    story.tell(told(3))
-    story.tell(told(4, link="/other"))
+    story.tell(named(3))
+    story.tell(named(4, link="/other"))
     assert camera(story).access.keys() == {"onvif"}
     assert f"rtsp:{HOST}{STREAM}" not in camera(story).identities
 
@@ -101,7 +101,7 @@ def test_a_stream_that_another_record_has_is_left_to_it() -> None:
     story = Story()
     story.tell(edit("add", "", source="rtsp", host=HOST, path=STREAM))
     story.tell(edit("add", "", source="onvif", host=HOST, is_another=True))
-    story.tell(told(device=2))
+    story.tell(named(device=2))
     first, second = story.fleet.devices.values()
     assert (first.access.keys(), second.access.keys()) == ({"rtsp"}, {"onvif"})
 
@@ -114,14 +114,14 @@ def test_a_device_that_nobody_gave_an_onvif_access_gets_none_to_its_stream() -> 
 
 def test_adding_is_still_undone_after_the_stream_was_named() -> None:
     story = added()
-    story.tell(told())
+    story.tell(named())
     story.tell(undo(story.events[0]))
     assert not story.fleet.devices
 
 
 def test_adding_is_not_undone_after_a_person_changed_that_stream() -> None:
     story = added()
-    story.tell(told())
+    story.tell(named())
     story.tell(edit("change", "id:1", source="rtsp", path="/mine"))
     with pytest.raises(Refused):
         story.tell(undo(story.events[0]))

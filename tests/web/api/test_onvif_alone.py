@@ -52,8 +52,8 @@ class Place:
         """The access by source of the device at this address, once every source has seen it."""
 
         def device() -> Any:
-            here = (d for d in self.home.devices() if "onvif" in d.access and d.address == host)
-            return next(here, None)
+            matches = (d for d in self.home.devices() if "onvif" in d.access and d.address == host)
+            return next(matches, None)
 
         until(lambda: device() and device().states.keys() >= device().access.keys())
         return device().access

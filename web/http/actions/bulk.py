@@ -1,6 +1,7 @@
 """Edit many devices in one write, in the name of the person of the request, and undo it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -102,8 +103,9 @@ def edit_many(
             f"{len(devices)} devices are too many at once",
             f"Select at most {MAX_BULK}, for example by site.",
         )
-    # Until the end of the block no other key takes the place of the one that seals passwords.
-    with current_monitor().secrets.sealing() as seal:
+    has_password = "password" in change.access
+    # While passwords are sealed and saved, other edits with passwords wait.
+    with current_monitor().secrets.sealing() if has_password else nullcontext() as seal:
         edits, problems = _collect(
             (device.id, partial(_edits_of, device, change, seal)) for device in devices
         )
@@ -135,7 +137,7 @@ def _collect(
     return edits, failed
 
 
-def _edits_of(device: Device, change: BulkChange, seal: Seal) -> list[Edit]:
+def _edits_of(device: Device, change: BulkChange, seal: Seal | None) -> list[Edit]:
     """The edits of one device. Raises Refused and HttpError."""
     check_may_edit(device)
     # The tags are worked out within the write: somebody else can change them until then.
@@ -165,7 +167,7 @@ def _interval_edits(device: Device, interval: dict[str, Any]) -> list[Edit]:
     return [edit_of(device, "change", {**interval, "source": name}) for name in device.access]
 
 
-def _access_edit(device: Device, given: Mapping[str, Any], seal: Seal) -> Edit:
+def _access_edit(device: Device, given: Mapping[str, Any], seal: Seal | None) -> Edit:
     """The edit of the connection by one protocol. Raises Refused for a device without it, and
     HttpError (403)."""
     check_may_connect()
@@ -179,7 +181,7 @@ def _access_edit(device: Device, given: Mapping[str, Any], seal: Seal) -> Edit:
     if password and not (fields.get("username") or way.username):
         raise Invalid("The user name is missing", "Enter the user name of the password.")
     is_moved = fields.get("port", way.port) != way.port
-    if password and (is_moved or not imports.has_password(device, source, password)):
+    if password and seal and (is_moved or not imports.has_password(device, source, password)):
         fields["secret"] = seal(password)
     if password or "username" in fields:
         fields |= {"credentials": "", "options": _without_login_choice(way)}

@@ -82,11 +82,12 @@ def undo_edit(monitor: Monitor, sequence: int) -> Edit:
     if not 1 <= sequence <= HIGHEST:
         raise NotFound("Event not found", "GET /api/events lists the events.")
     event = find_event(monitor, sequence)
+    is_of_set = event is not None and editing.is_of_set(event)
+    if is_of_set and not visible_fleet().is_limited:
+        credentials.check_may_undo()
     if event is None or not visible_fleet().may_know_edit(event):
         raise NotFound(f"Event {sequence} does not exist", "GET /api/events lists the events.")
-    if editing.is_of_set(event):
-        credentials.check_may_undo()
-    elif event.device is None and editing.can_undo(event):
+    if not is_of_set and event.device is None and editing.can_undo(event):
         raise Refused(
             f"Event {sequence} is about no known device",
             "Undo it with POST /api/cameras/bulk/undo, or under Settings > Ignored.",
