@@ -17,9 +17,9 @@ from fleet import editable_fields, public, shapes
 from fleet.database import device_record
 from fleet.edit import adding
 from fleet.edit.editing import inverse
-from fleet.model import Access, AddressChange, Device, Fault, SourceState
+from fleet.model import Access, AddressChange, Device, Edit, Fault, SourceState
 from fleet.reduce import joining, removal, undoing
-from tests.fleet.reports import RULES, A, Story, edit, seen
+from tests.fleet.reports import RULES, A, Story, noon, seen
 from tests.home import ROOT
 from web.http.shapes.devices import Change
 
@@ -204,7 +204,7 @@ def test_an_edit_sets_it_tells_it_in_an_event_and_is_undone(name: str) -> None:
     story.tell(seen(A), seen("mac:02:00:00:00:00:02"), seen("mac:02:00:00:00:00:03"))
     before = story.device(1)
     value = json.loads(json.dumps(given(name)))
-    assert story.tell(edit("change", A, **{name: value})) == ["device.edited"], (
+    assert story.tell(Edit("change", A, {name: value}, "tester", noon())) == ["device.edited"], (
         f"{name}: fleet/edit/editing.py _parsed() must take it"
     )
     event = story.events[-1]

@@ -52,7 +52,7 @@ def test_a_person_changes_the_kind_and_no_answer_replaces_it(home: Home) -> None
 
 def test_the_page_of_a_device_offers_its_kind(home: Home) -> None:
     browser = Browser(home.client)
-    form = browser.visit("/cameras/2").form("/cameras/2/edit")
+    form = browser.visit("/cameras/2").find_one("form", **{"data-edit": "2", "class": "edit"})
     (choice,) = form.find("select", name="kind")
     assert [option.text for option in choice.find("option")] == [
         "Camera",

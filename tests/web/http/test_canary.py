@@ -39,7 +39,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "/api/users/{id}/grants": {"level": "view", "device": 1, "site": None, "hours": None,
                                "weekdays": [], "rights": []},
     "/api/tokens": {"scope": "read", "expires": None, "devices": None},
-    "/api/camera/{key}": {"parent": None, "parents": None,
+    "/api/camera/{key}": {"parent": None, "parents": None, "kind": "switch",
                           "recording": {"record_quality": "high"}},
 }  # fmt: skip
 
