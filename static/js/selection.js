@@ -181,7 +181,8 @@ export function selection(list) {
     const list = document.createElement("ul");
     for (const failure of failed.slice(0, FEW)) {
       const item = document.createElement("li");
-      item.textContent = `${failure.name || "A device"}: ${sentences({ message: failure.error, hint: failure.hint })}`;
+      const [name, text] = [failure.name || "A device", sentences({ message: failure.error, hint: failure.hint })];
+      item.textContent = text.startsWith(`${name} `) ? text : `${name}: ${text}`;
       list.append(item);
     }
     if (failed.length) notice.append(list);
