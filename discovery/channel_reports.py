@@ -7,7 +7,10 @@ from datetime import datetime
 from fleet import identity, status
 from fleet.channels import NO_STREAM, is_channel
 from fleet.model import Device, Finding, Miss, Report, Sighting
+from fleet.reduce.channels import MAX_CHANNELS, MAX_RECORDS
 
+LEFT_OUT = "channels.left-out"
+"""The finding of a device with more channels than the list takes."""
 NOT_REPORTED = "the recorder no longer reports this channel"
 
 
@@ -23,12 +26,7 @@ def unreported(
 ) -> list[Miss]:
     """The misses of the channels that the source reported before, and does not report now. A probe
     that lists no channels was not about them."""
-    keys = {
-        part
-        for report in reports
-        if isinstance(report, Sighting) and is_of_channel(report)
-        for part in _parts(report.identities)
-    }
+    keys = {part for report in reports if is_of_channel(report) for part in _parts_of(report)}
     if not keys:
         return []
     return [
@@ -36,6 +34,51 @@ def unreported(
         for device in channels
         if source in device.states and not keys & _parts(device.identities)
     ]
+
+
+def with_channels(
+    recorder: Device,
+    channels: Sequence[Device],
+    reports: Sequence[Report],
+    source: str,
+    at: datetime,
+) -> list[Report]:
+    """The reports with the misses of the channels that are no longer reported, then the new ones,
+    which get the places of those, and whether there is room for all."""
+    known = {part for device in channels for part in _parts(device.identities)}
+    others: list[Report] = []
+    new: list[Report] = []
+    for report in reports:
+        is_new = is_of_channel(report) and not known & _parts_of(report)
+        (new if is_new else others).append(report)
+    others += unreported(channels, reports, source, at)
+    return [*others, *new, *_room(recorder, channels, reports, source, at)]
+
+
+def _room(
+    recorder: Device,
+    channels: Sequence[Device],
+    reports: Sequence[Report],
+    source: str,
+    at: datetime,
+) -> list[Finding]:
+    """The finding that channels are left out, or its end; none where no channels were listed."""
+    keys = {part for report in reports if is_of_channel(report) for part in _parts_of(report)}
+    active = [device for device in channels if device.retired_at is None]
+    gone = [device for device in active if not keys & _parts(device.identities)]
+    new = keys - {part for device in channels for part in _parts(device.identities)}
+    text = ""
+    if len(keys) > MAX_CHANNELS:
+        text = f"it reports {len(keys):,} channels, and only {MAX_CHANNELS} are in the list"
+    elif len(active) + len(new) > MAX_RECORDS:
+        text = (
+            f"some of its new channels are not in the list, which has {len(gone)} that it no "
+            "longer reports: delete or retire those"
+        )
+    if not keys:
+        return []
+    id, site = f"id:{recorder.id}", recorder.site
+    return [Finding(id, LEFT_OUT, at, text, source, cleared=not text, site=site)]
 
 
 def missed_along(channels: Iterable[Device], source: str, miss: Miss) -> list[Miss]:
@@ -80,6 +123,10 @@ def _server(device: Device, source: str) -> tuple[object, ...] | None:
 def _parts(identities: Iterable[str]) -> set[str]:
     """The video sources in keys of channels, whatever the key of the recorder is now."""
     return {key.rpartition("/")[2] for key in identities if key.startswith(identity.CHANNEL)}
+
+
+def _parts_of(report: Report) -> set[str]:
+    return _parts(report.identities) if isinstance(report, Sighting) else set()
 
 
 def of_channel(device: Device, source: str, reports: Sequence[Report]) -> list[Report]:

@@ -34,7 +34,8 @@ SHORTEST_INTERVAL = 1.0
 class QueueEntry:
     """One device as one source asks it, by `access` with the login that is used. `due`: when it is
     asked by itself; `ready_at`: since when it waits for room, which is before `due` if it is asked
-    out of turn; `began`: when it was last asked; `owner`: the device that serves its answer;
+    out of turn; `began`: when it was last asked; `by_hand`: a person waits for the next answer, or
+    for the one that is under way (`is_by_hand`); `owner`: the device that serves its answer;
     `ticket`: the number of the one heap item that is valid."""
 
     question: Question
@@ -47,6 +48,8 @@ class QueueEntry:
     urgency: int = ROUTINE
     began: float = -math.inf
     owner: int = 0
+    by_hand: bool = False
+    is_by_hand: bool = False
     is_running: bool = False
     is_ready: bool = False
     ticket: int = -1
@@ -207,6 +210,11 @@ class DueQueue:
             self._put_ready(entry, urgency, now)
         return True
 
+    def ask_by_hand(self, question: Question) -> None:
+        """Let the next answer be for a person who waits for it."""
+        if entry := self._entries.get(question):
+            entry.by_hand = True
+
     def make_due(self, question: Question, now: float) -> None:
         """Ask as soon as there is room, also without a caller that waits."""
         if self.prioritize(question, now):
@@ -217,6 +225,7 @@ class DueQueue:
         """Withdraw an urgent question: the device is asked when it was due before."""
         entry = self._entries.get(question)
         if entry and entry.is_ready and not entry.is_running:
+            entry.by_hand = False
             self._put_idle(entry)
 
     def begin(self, now: float) -> list[QueueEntry]:
@@ -232,6 +241,7 @@ class DueQueue:
             self._busy.add(entry.owner)
             self._running[entry.source] += 1
             entry.is_running, entry.is_ready, entry.began = True, False, now
+            entry.is_by_hand, entry.by_hand = entry.by_hand, False
             begun.append(entry)
         return begun
 

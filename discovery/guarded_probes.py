@@ -280,6 +280,7 @@ class GuardedProbes:
                 source.name in channel.states for channel in self._tracker.channels_of(device.id)
             ),
             is_new=source.name not in device.states,
+            wants_all=entry.is_by_hand,
         )
 
 

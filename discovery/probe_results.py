@@ -14,7 +14,7 @@ from discovery.channel_reports import (
     missed_along,
     missed_beside,
     of_channel,
-    unreported,
+    with_channels,
 )
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
@@ -83,7 +83,7 @@ class ProbeResults:
                 kept += tuple(misses)
             return ProbeResult(*entry.question, MISSED, misses[0].reason, kept)
         channels = self._tracker.channels_of(device.id)
-        kept += tuple(unreported(channels, kept, entry.source, started))
+        kept = tuple(with_channels(device, channels, kept, entry.source, started))
         cleared = self._cleared(entry, device, ERROR, PASSWORD)
         return ProbeResult(*entry.question, ANSWERED, reason, (*kept, *cleared))
 

@@ -99,6 +99,8 @@ class Prober:
         futures = []
         for question in questions:
             if self.queue.prioritize(question, _now(), urgency):
+                if urgency == NOW:
+                    self.queue.ask_by_hand(question)
                 future = asyncio.get_running_loop().create_future()
                 future.add_done_callback(partial(self._stop_waiting, question))
                 self._awaited.setdefault(question, []).append(future)

@@ -73,7 +73,9 @@ class Target:
     that reveals the password is tried. Unless `may_login`, only what needs no login is asked.
     `channels`: those that it reported before. If there are any, a single one is a channel, too.
     `is_new`: nothing of this device is known from the source, so what the source remembers of the
-    place does not hold. `is_trial`: nobody keeps the answer, so the source remembers nothing of it.
+    place does not hold. `wants_all`: a person waits for the answer, so nothing that is remembered
+    takes the place of a question. `is_trial`: nobody keeps the answer, so the source remembers
+    nothing of it.
     """
 
     site: str
@@ -94,6 +96,7 @@ class Target:
     may_login: bool = True
     channels: int = 0
     is_new: bool = False
+    wants_all: bool = False
     is_trial: bool = False
 
 

@@ -1,8 +1,8 @@
 """ONVIF cameras and recorders: found by WS-Discovery, asked by SOAP over HTTP or HTTPS.
 
 A check asks for the time, which needs no login and proves that the device is alive. Everything else
-is asked once a day, and again when the device was silent or restarted, its clock jumped, or its
-login changed.
+is asked once a day, and again when the device was silent or restarted, its clock jumped, its login
+changed, or a person checks it.
 """
 
 import asyncio
@@ -151,8 +151,10 @@ class OnvifClient:
             raise
 
     def _of(self, target: Target) -> Known | None:
-        """What was read of the device that is asked; nothing of one that nobody knows yet."""
-        return None if target.is_new or target.is_trial else self._known.get(target.key)
+        """What was read of the device that is asked; nothing of one that nobody knows yet, or if
+        all of it is asked again."""
+        is_unknown = target.is_new or target.is_trial or target.wants_all
+        return None if is_unknown else self._known.get(target.key)
 
     def _forget(self, target: Target) -> None:
         if not target.is_trial:

@@ -15,8 +15,9 @@ from sources.device_urls import DeviceUrl
 LONGEST = 64
 """Characters of a name."""
 LONGEST_TOKEN = 128
-MAX_SOURCES = 128
-MAX_PROFILES = 512
+MAX_SOURCES = 1024
+"""Video sources that are counted; the streams of the first ones are asked for."""
+MAX_PROFILES = 2048
 MAX_SCOPES = 64
 MAX_MACS = 8
 

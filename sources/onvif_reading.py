@@ -19,6 +19,8 @@ from store.masking import MASK, masked
 PATH = "/onvif/device_service"
 READ_TIMEOUT = 20.0
 """Seconds for everything; what was not asked by then is left out."""
+MAX_WITH_STREAMS = 128
+"""Video sources whose streams are asked for; of more it is only known that they are there."""
 MAX_WITH_DETAILS = 8
 """Video sources up to which the second streams and the snapshots are asked for, too."""
 STREAM = (
@@ -176,8 +178,9 @@ class Reader:
         tokens = {profile.token for profile in first}
         is_small = len(groups) <= MAX_WITH_DETAILS
         channels = []
-        for token, group in groups.items():
+        for place, (token, group) in enumerate(groups.items()):
             asked = group[: len(group) if len(groups) == 1 else 2 if is_small else 1][:8]
+            asked = asked if place < MAX_WITH_STREAMS else ()
             streams = [await self._stream(each, each.token in tokens) for each in asked]
             snapshot = await self._snapshot(group[0].token, tokens) if is_small else ""
             channels.append(Channel(token, tuple(streams), snapshot, token not in dark))

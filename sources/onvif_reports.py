@@ -48,6 +48,8 @@ def facts_of(reading: Reading, clock: DeviceClock, known: int) -> dict[str, Any]
 
 def _stream_facts(channel: Channel) -> dict[str, Any]:
     listed = [_stream(stream) for stream in channel.streams[:MAX_STREAMS]]
+    if not listed:
+        return {}
     main = {key: value for key, value in listed[0].items() if key in ("codec", "width", "height")}
     return {**main, "streams": listed}
 

@@ -7,20 +7,25 @@ the stream has another path             it is asked there, unless a person set t
 the recorder moves                      its channels move with it
 it is retired, restored, deleted        so are its channels
 it is split                             a channel goes with the key of its recorder
+it reports others before a channel      the channel keeps the number that it had at first
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import access_fields, channels, identity, labels
+from fleet import access_fields, channels, identity, labels, status
 from fleet.channels import NO_SIGNAL, SOURCE, STREAM, is_channel, recorder_of
 from fleet.model import Access, Device, Finding, Invalid, Refused, Sighting
 from fleet.reduce import addresses, findings
 from fleet.reduce.draft import Draft
 
 MAX_CHANNELS = 128
-"""Channels of one device; more are only reported by one that invents them."""
+"""Channels that one device reports; more are only reported by one that invents them."""
+MAX_RECORDS = 2 * MAX_CHANNELS
+"""Channels of one device with those that it no longer reports: an update can rename all of them."""
+NUMBER = "channel"
+"""The fact with the number of a channel."""
 NO_SIGNAL_TEXT = "the recorder receives no video signal on this channel"
 
 
@@ -85,11 +90,37 @@ def at_recorder(draft: Draft, sighting: Sighting) -> Sighting | None:
 
 
 def has_room(draft: Draft, sighting: Sighting) -> bool:
-    """False for one more channel of a device that has too many already."""
+    """False for one more channel of a device that has too many already. One that it no longer
+    reports keeps no place of those that it may report."""
     owner = recorder(draft, sighting) if keys_in(sighting) else None
     if owner is None:
         return True
-    return sum(1 for device in of(draft, owner) if device.retired_at is None) < MAX_CHANNELS
+    active = [device for device in of(draft, owner) if device.retired_at is None]
+    gone = [device for device in active if is_gone(device, sighting.source)]
+    return len(active) < MAX_RECORDS and len(active) - len(gone) < MAX_CHANNELS
+
+
+def is_gone(device: Device, source: str) -> bool:
+    """True for a channel that the source no longer reports."""
+    return source in device.states and status.is_missed(device.states[source])
+
+
+def numbered(draft: Draft, device: Device | None, sighting: Sighting) -> Sighting:
+    """The sighting of a channel with the number that it had at first, wherever it is in the list of
+    its recorder now; a new one gets a number that no other channel has."""
+    number, owner = sighting.facts.get(NUMBER), recorder(draft, sighting)
+    if not number or not keys_in(sighting) or owner is None:
+        return sighting
+    kept = _number_of(device) if device else ""
+    if not kept:
+        others = {_number_of(other) for other in of(draft, owner)}
+        highest = max((int(known) for known in others if known.isdecimal()), default=0)
+        kept = str(highest + 1) if str(number) in others else str(number)
+    return replace(sighting, facts={**sighting.facts, NUMBER: kept})
+
+
+def _number_of(device: Device) -> str:
+    return next((str(facts[NUMBER]) for facts in device.facts.values() if NUMBER in facts), "")
 
 
 def with_sighting(draft: Draft, device: Device, sighting: Sighting) -> Device:

@@ -32,6 +32,7 @@ def apply(draft: Draft, sighting: Sighting) -> Device | None:
 
 def _apply(draft: Draft, sighting: Sighting) -> Device | None:
     device, keys = matching.match(draft, sighting)
+    sighting = channels.numbered(draft, device, sighting)
     if device is None:
         return _add(draft, sighting, keys) if keys else _renew_merged(draft, sighting)
     if recorder_list.is_outdated(device, sighting):

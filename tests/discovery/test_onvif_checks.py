@@ -145,16 +145,20 @@ def test_a_wrong_login_is_a_finding_of_a_camera_that_is_online(make: MakeEngine)
 def test_a_quick_restart_is_noticed_by_the_number_of_the_start(
     make: MakeEngine, servers: OnvifServers
 ) -> None:
-    engine = make(RESTARTING)
-    assert ask(engine).links["stream"].endswith("?boot=0")
-    read = RESTARTING.asked["GetStreamUri"]
-    ask(engine)
-    assert RESTARTING.asked["GetStreamUri"] == read, "nothing is read again without a reason"
-    servers.restart(RESTARTING)
-    assert ask(engine).links["stream"].endswith("?boot=1")
-    read = RESTARTING.asked["GetStreamUri"]
-    ask(engine)
-    assert RESTARTING.asked["GetStreamUri"] == read
+    engine = make(RESTARTING, every=1.0)
+    for starts in range(2):
+        wait_for_checks(RESTARTING)
+        assert engine.devices()[1].links["stream"].endswith(f"?boot={starts}")
+        read = RESTARTING.asked["GetStreamUri"]
+        wait_for_checks(RESTARTING)
+        assert RESTARTING.asked["GetStreamUri"] == read, "nothing is read again without a reason"
+        servers.restart(RESTARTING)
+
+
+def wait_for_checks(camera: OnvifDevice, number: int = 2) -> None:
+    """Wait until as many checks of the camera ended that began after now."""
+    began = camera.asked["GetSystemDateAndTime"]
+    until(lambda: camera.asked["GetSystemDateAndTime"] > began + number)
 
 
 def test_two_cameras_that_answer_at_one_address_by_turns_are_a_finding_of_both(

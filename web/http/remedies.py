@@ -101,6 +101,10 @@ FINDING_REMEDIES = {
         "No video signal",
         "Check the camera of this channel, its cable and its power.",
     ),
+    "channels.left-out": (
+        "More channels than the list takes",
+        "Delete or retire channels that the device no longer has, then check it again.",
+    ),
     "identity.unproven": (
         "Identity unproven",
         "Turn on TLS or ONVIF discovery in the device, so that it can prove who it is.",
