@@ -1,4 +1,4 @@
-"""What a device says, as a trial passes it on: bounded, and without the password."""
+"""Texts of a device, as a trial passes them on: bounded, and without the password."""
 
 import itertools
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ MAX_TEXT, MAX_ENTRIES, MAX_DEPTH = 500, 256, 6
 
 
 def shown(value: Any, texts: SecretTexts, depth: int = 0) -> Any:
-    """What a device said, bounded, without the password in any spelling."""
+    """A value from the device, bounded, without the password in any spelling."""
     if isinstance(value, str):
         return texts.hidden(masked(value[: 4 * MAX_TEXT]))[:MAX_TEXT]
     if depth >= MAX_DEPTH:

@@ -38,12 +38,17 @@ MAX_ANSWERS = 2
 """Answers to the challenges of one login: the second only to a nonce that was outdated."""
 CLOCK_MATTERS = 5.0
 """Seconds from which a device may mean its clock when it refuses a token."""
-OPEN, ACCEPTED, WRONG, METHOD, CLOCK, NEEDED = (
-    *("open", "accepted", "wrong", "method", "clock"),
-    "needed",
-)
-"""The outcomes of a login: the device asked for none; it was accepted; the password was refused, or
-was before; no method fits; the clocks differ too much; there is no login, and it wants one."""
+OPEN = "open"
+"""Outcome of a login: the device requires none."""
+ACCEPTED = "accepted"
+WRONG = "wrong"
+"""The device refused the password, now or before."""
+METHOD = "method"
+"""The device offers no login method that is supported."""
+CLOCK = "clock"
+"""The clocks of the device and of this server differ too much."""
+NEEDED = "needed"
+"""The device requires a login, and none is stored."""
 
 
 @dataclass(slots=True)
