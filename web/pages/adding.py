@@ -37,8 +37,9 @@ FIELDS = {
 }
 """The field of the form for a field of the edit."""
 OF_FORM = ("address", "username", "password", "credentials", "stream", "channel", "parents")
-ANOTHER = "another"
-"""That the camera is not one of the devices at its address."""
+ANOTHER, CHANNEL = "another", "channel-of-"
+"""That the camera is not one of the devices at its address, and before the number of one, that its
+stream is another channel of it."""
 
 
 @bp.get("/cameras/add")
@@ -136,12 +137,16 @@ def _saved(
     """Save as a new device, or as the known one that the person chose. Raises Refused."""
     known = {str(device.id): device for device in known_at(form)}
     choice = form.texts.get("same_as", "")
-    if known and choice not in (ANOTHER, *known):
+    channel_of = choice.removeprefix(CHANNEL) if choice.startswith(CHANNEL) else ""
+    if known and choice != ANOTHER and (channel_of or choice) not in known:
         raise connection_form.invalid(
             "same_as", "There is a device at this address", "Choose whether it is the same one."
         )
     if choice in known:
         return adding.add_connections(known[choice], ways)
+    if channel_of in known:
+        streams = [way for way in ways if way.source == trials.RTSP]
+        return adding.add_device({**values, "channel_of": known[channel_of].id}, streams or ways)
     return adding.add_device({**values, "is_another": choice == ANOTHER}, ways, channels)
 
 
@@ -227,6 +232,7 @@ def _values(form: NewCamera, fault: dict[str, str] | None = None) -> dict[str, A
         "choices": _choices(result) if result else (),
         "own_name": result.own_name if result else "",
         "known": [_known_row(device) for device in known_at(form)] if form.address else (),
+        "is_stream": _is_stream(form),
         "needs_protocol": "://" not in form.address,
         "is_open": is_open,
         "parents": pickers.as_typed("parents"),
@@ -249,6 +255,15 @@ def _choices(result: Result) -> list[dict[str, Any]]:
         }
         for number, choice in enumerate(result.choices)
     ]
+
+
+def _is_stream(form: NewCamera) -> bool:
+    """True if the form has the URL of a stream, which may be a channel of a known device."""
+    try:
+        place = form.place()
+    except Invalid:
+        return False
+    return place.source == trials.RTSP and bool(place.path)
 
 
 def _known_row(device: Device) -> dict[str, Any]:

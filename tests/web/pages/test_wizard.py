@@ -127,6 +127,25 @@ def number(place: Place) -> Iterator[int]:
     place.delete(number)
 
 
+def test_another_stream_of_a_known_device_becomes_a_channel_of_it(
+    place: Place, number: int
+) -> None:
+    browser = Browser(place.home.client)
+    typed = {"address": place.url.replace("stream1", "stream2"), **LOGIN}
+    asked = browser.send(place.form(), "Save without testing", **typed)
+    assert asked.status_code == 422
+    page = read(asked.text)
+    assert "It is another channel of" in page.text
+    form = page.form("/cameras/add")
+    saved = browser.send(form, "Save without testing", same_as=f"channel-of-{number}")
+    assert saved.status_code == 303, saved.text
+    id = int(saved.headers["Location"].partition("?")[0].removeprefix("/cameras/"))
+    channel = place.home.device(str(id))
+    assert channel.parents == (number,)
+    assert channel.access["rtsp"].path == "/stream2"
+    place.delete(id)
+
+
 def test_the_login_of_a_camera_is_tested_without_typing_it_again(place: Place, number: int) -> None:
     before = len(place.accounts.attempts)
     steps = place.connection_tested(number)
