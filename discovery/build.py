@@ -8,6 +8,7 @@ from datetime import datetime
 from discovery import jobs
 from discovery.progress import SourceProgress, scopes_of
 from discovery.range_scan import RangeAnswer, RangeProgress, RangeScans
+from discovery.refused_logins import RefusedLogins
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
 from fleet import state
@@ -120,6 +121,7 @@ def build_discovery(
         targets=targets,
         may_confirm=lambda: package.has_auto_scan(),
         unseal=fleet.secrets.unseal,
+        refused=RefusedLogins(fleet.refused),
     )
     scheduler = Scheduler(on_step=lambda seconds: package.clock_was_set(seconds))
 

@@ -20,6 +20,7 @@ from discovery.logins import Allowance, LoginGate
 from discovery.probe_results import is_other_device
 from discovery.probe_tasks import ProbeTasks
 from discovery.proving import Proving
+from discovery.refused_logins import RefusedLogins
 from discovery.secret_hosts import (
     Proofs,
     Unproven,
@@ -53,6 +54,7 @@ class GuardedProbes:
         clock: Callable[[], datetime],
         unseal: Callable[[str], str],
         identification: Identification,
+        refused: RefusedLogins,
     ) -> None:
         self._queue = queue
         self._tracker = tracker
@@ -60,7 +62,7 @@ class GuardedProbes:
         self._unseal = unseal
         self._probes = ProbeTasks()
         self._proofs = Proofs()
-        self.gate = LoginGate(tracker, unseal)
+        self.gate = LoginGate(tracker, unseal, refused)
         self._proving = Proving(tracker, identification)
 
     def missed(self, entry: QueueEntry) -> None:

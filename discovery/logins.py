@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import Question
+from discovery.refused_logins import RefusedLogins, SentLogin, port_of
 from discovery.refused_sets import RefusedSets
 from fleet import labels, logins, status
 from fleet.model import Access, Device, Finding, Report, Sighting
@@ -79,8 +80,8 @@ class Attempt:
 
 
 class TriedLogins:
-    """The logins of trials that were refused, or may have been. In memory, as nothing of a trial
-    is kept."""
+    """The logins of trials that were refused, or may have been, by user name. In memory; what is
+    kept of them is in discovery/refused_logins.py."""
 
     def __init__(self) -> None:
         self._attempts: list[Attempt] = []
@@ -118,8 +119,11 @@ class TriedLogins:
 class LoginGate:
     """Decides whether a question may log in, and remembers what each one cost."""
 
-    def __init__(self, tracker: DeviceTracker, unseal: Callable[[str], str]) -> None:
+    def __init__(
+        self, tracker: DeviceTracker, unseal: Callable[[str], str], refused: RefusedLogins
+    ) -> None:
         self._tracker = tracker
+        self._refused = refused
         self._unseal = unseal
         self._newest: dict[Question, _Spent] = {}
         self._outlived: dict[Question, int] = {}
@@ -155,12 +159,15 @@ class LoginGate:
             _spent, left = _sum([each for each in same if each.has_worked])
             return Allowance(doubts, left, not logins.is_spent(doubts, left))
         spent, left = _sum(members)
+        spent = max(spent, self._remembered(device, source, login))
         is_spent = logins.is_spent(spent, left)
         if self._has_worked_elsewhere(device, source, login):
             # One refusal at a time, and none before the login worked again where it does: so that
             # it always has an attempt left there.
             return Allowance(max(1, spent), left, not is_spent and not self._doubts(members))
-        if own.refusals and self._is_untried_elsewhere(device, source, login):
+        if (
+            own.refusals or self._was_refused(device, source, login)
+        ) and self._is_untried_elsewhere(device, source, login):
             return Allowance(spent, left, may_login=False)
         chosen = device.access[source].credentials
         if not is_spent and chosen and not logins.has_own_login(device.access[source]):
@@ -168,10 +175,15 @@ class LoginGate:
             return Allowance(spent, left, not reason, reason)
         return Allowance(spent, left, not is_spent)
 
-    def trial_obstacle(self, host: str, username: str, now: float) -> str:
+    def trial_obstacle(self, sent: SentLogin, now: float) -> str:
         """Why a trial does not try this user name at this address; empty if it may. What trials
-        spent and what the checks of a known device spent there are one budget."""
-        tried = self.tried.of(host, username, now)
+        spent and what the checks of a known device spent there are one budget. After a pause, a
+        person can test the login that was refused: the device may have it now."""
+        host, username = sent.host, sent.username
+        tried, until = self.tried.of(host, username, now), self._refused.until(sent)
+        known = self._refused.of(sent)
+        if known and not tried and until <= now:
+            return ""
         spent, left = 0, [attempt.left for attempt in tried if attempt.left is not None]
         for device, source in self._at(host):
             login = self._resolved(device, source)
@@ -183,14 +195,26 @@ class LoginGate:
                 return _obstacle(device, refusals, few)
             spent = max(spent, refusals)
             left += [few] if few is not None else []
-        if not logins.is_spent(spent + len(tried), min(left, default=None)):
+        spent = max(spent + len(tried), known)
+        if not logins.is_spent(spent, min(left, default=None)):
             return ""
-        last = max(attempt.until for attempt in tried)
+        last = max([until, *(attempt.until for attempt in tried)])
         minutes = labels.counted(max(1, round((last - now) / 60)), "minute")
         return (
             f"Logins as this user were refused at {host}. To avoid a lockout, this login is not "
             f"tried now. Test again in {minutes}"
         )
+
+    def trial_ended(self, sent: SentLogin, *, is_accepted: bool) -> None:
+        """Keep what a trial learned of a login for the checks with the same one."""
+        if not is_accepted:
+            self._refused.spend(sent)
+            return
+        self._refused.forget(sent)
+        for device, source in self._at(sent.host):
+            login = self._resolved(device, source)
+            if self._spent(device, source).refusals and sent == self._sent(device, source, login):
+                self._newest[device.id, source] = _Spent(device.access[source], 0, None)
 
     def judged(
         self,
@@ -236,14 +260,50 @@ class LoginGate:
         if learned.refusals != 0:
             refusals = known.refusals + max(0, (learned.refusals or 0) - allowance.refusals)
             left = known.attempts_left if learned.attempts_left is None else learned.attempts_left
-        elif login.method:
+        else:
             for member in self._members(device, source, login):
                 self._outlived[member.question] = member.refusals
+        is_kept = refusals or not self._refused.is_empty
+        if is_kept and (sent := self._sent(device, source, login)):
+            self._refused.spend(sent, refusals - known.refusals)
+            if not refusals:
+                self._refused.forget(sent)
         self._newest[device.id, source] = _Spent(device.access[source], refusals, left)
         if refusals:
             place = _place(device, device.access[source])
             self._refused_at.setdefault(place, set()).add((device.id, source))
         return replace(report, learned=replace(learned, refusals=refusals))
+
+    def _sent(self, device: Device, source: str, login: Access) -> SentLogin | None:
+        """The login as the device sees it; None where there is none or its password is lost."""
+        host = login.host or device.address
+        if host is None or login.username is None:
+            return None
+        try:
+            password = self._unseal(login.secret) if login.secret else ""
+        except SecretLost:
+            return None
+        return SentLogin(host, port_of(source, login), login.username, password)
+
+    def _was_refused(self, device: Device, source: str, login: Access) -> bool:
+        if self._spent(device, source).refusals:
+            return True
+        sent = None if self._refused.is_empty else self._sent(device, source, login)
+        return sent is not None and self._refused.of(sent) > 0
+
+    def _remembered(self, device: Device, source: str, login: Access) -> int:
+        """What this user name was refused where the family of this source is asked, with the
+        passwords of now, whatever was edited, undone or deleted since."""
+        if self._refused.is_empty:
+            return 0
+        devices = self._tracker.devices()
+        ways = {_way(device, source, login): (device, source, login)}
+        for id, name in self._family(device, source):
+            other = self._resolved(devices[id], name)
+            if other.username == login.username:
+                ways.setdefault(_way(devices[id], name, other), (devices[id], name, other))
+        sent = {self._sent(*way) for way in ways.values()} - {None}
+        return sum(self._refused.of(each) for each in sent if each)
 
     def _spent(self, device: Device, source: str) -> _Spent:
         """What an access cost so far: by the fleet, or by an answer that is newer."""
@@ -330,7 +390,7 @@ class LoginGate:
         login: many devices have other accounts for ONVIF than for RTSP."""
         return any(
             other.username == login.username
-            and not self._spent(device, name).refusals
+            and not self._was_refused(device, name, other)
             and not (name in device.states and status.is_missed(device.states[name]))
             for name in device.access.keys() - {source}
             if (other := self._resolved(device, name))
@@ -365,6 +425,10 @@ class LoginGate:
 
 def _place(device: Device, access: Access) -> tuple[str | None, int | None]:
     return access.host or device.address, access.port
+
+
+def _way(device: Device, source: str, login: Access) -> tuple[object, ...]:
+    return login.host or device.address, port_of(source, login), login.secret
 
 
 def _has_worked(login: Access) -> bool:

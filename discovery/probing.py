@@ -17,6 +17,7 @@ from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
 from discovery.guarded_probes import GuardedProbes
 from discovery.probe_results import ANSWERED, MISSED, NOT_ASKED, ProbeResult, ProbeResults
 from discovery.proving import OtherDevice
+from discovery.refused_logins import RefusedLogins
 from discovery.secret_hosts import Unproven, UnprovenRefusal, unproven_reason
 from discovery.sessions import Sessions, Stream
 from fleet.model import CannotAsk, Device, NoAnswer, Report
@@ -52,6 +53,7 @@ class Prober:
         sessions: Sessions,
         on_answer: Callable[[str, datetime], None] = lambda source, at: None,
         identification: Identification | None = None,
+        refused: RefusedLogins | None = None,
     ) -> None:
         self.queue = DueQueue(sources)
         self.tracker = tracker
@@ -63,7 +65,8 @@ class Prober:
         """[asked, answered] by source, since the caller cleared it."""
         self._scopes = DownScopes()
         self._guarded = GuardedProbes(
-            self.queue, tracker, clock, unseal, identification or Identification()
+            *(self.queue, tracker, clock, unseal, identification or Identification()),
+            refused or RefusedLogins(),
         )
         self.gate = self._guarded.gate
         self._results = ProbeResults(tracker, clock, self._scopes)

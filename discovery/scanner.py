@@ -22,6 +22,7 @@ from discovery.probe_results import ProbeResult
 from discovery.probe_tasks import GRACE
 from discovery.probing import Prober
 from discovery.progress import Scan, SourceProgress
+from discovery.refused_logins import RefusedLogins
 from discovery.scan_record import scan_record
 from discovery.sessions import Sessions
 from discovery.source_scans import SourceScans
@@ -67,7 +68,7 @@ class Scanner:
     each scan or sweep when it has ended, from a thread that may wait; for what is probed by itself,
     once a minute. `targets` says which listed devices a source that sweeps asks about,
     `may_confirm` whether what was only heard may be asked. `unseal` is as in Prober. `sessions` is
-    shared with whatever reads streams.
+    shared with whatever reads streams; `refused` is kept over a restart.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Scanner:
         unseal: Callable[[str], str] = no_vault,
         sessions: Sessions | None = None,
         identification: Identification | None = None,
+        refused: RefusedLogins | None = None,
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
@@ -114,7 +116,7 @@ class Scanner:
         self.sessions = sessions or Sessions()
         self.prober = Prober(
             *(sources, tracker, clock, self._inbox.add, unseal, self.sessions),
-            *(self.heard.__setitem__, identification),
+            *(self.heard.__setitem__, identification, refused),
         )
         self._trials = Trials(self.sources, self.prober.gate)
         common = (self.sources, tracker, clock, self._inbox, self.prober, self._targets)

@@ -9,6 +9,7 @@ from typing import Any
 from discovery.logins import WRONG, LoginGate
 from discovery.outcomes import outcome
 from discovery.probe_tasks import ProbeTasks
+from discovery.refused_logins import SentLogin, port_of
 from discovery.trial_reports import Reports, findings_of, sightings_of
 from discovery.trial_steps import TrialRequest, Way, title_of
 from fleet import identity
@@ -56,7 +57,7 @@ class TrialLogin:
     refused_by: str = ""
     """The title of the source whose login was refused."""
 
-    def no_login_reason(self, reports: Reports) -> str:
+    def no_login_reason(self, way: Way, reports: Reports) -> str:
         """Why no login is tried at a device that reported this without one; empty if it may be."""
         request = self.request
         if not request.may_login:
@@ -67,9 +68,8 @@ class TrialLogin:
             return OTHER_DEVICE
         if self.refused_by:
             return f"Not tried: the device refused this login over {self.refused_by}"
-        if request.username is None:
-            return ""
-        return self.probes.gate.trial_obstacle(request.host, request.username, _now())
+        sent = self._sent(way)
+        return self.probes.gate.trial_obstacle(sent, _now()) if sent else ""
 
     async def without_login(self, source: Source, way: Way) -> Reports:
         """What the source found without the login."""
@@ -78,20 +78,31 @@ class TrialLogin:
     async def with_login(self, source: Source, way: Way) -> Reports:
         """What the source found with the login, which is spent while it is not known how the device
         took it."""
-        target, username = self._target(way, with_login=True), self.request.username
-        if username is None:
+        target, sent = self._target(way, with_login=True), self._sent(way)
+        if sent is None:
             return await self.probes.probe(source, target)
-        tried = self.probes.gate.tried
-        attempt = tried.begin(self.request.host, username, _now())
+        gate = self.probes.gate
+        tried = gate.tried
+        attempt = tried.begin(sent.host, sent.username, _now())
         reports = await self.probes.probe(source, target)
         if (refusal := _refusal(reports)) is not None:
             tried.refused(attempt, refusal.attempts_left)
+            gate.trial_ended(sent, is_accepted=False)
             self.refused_by = title_of(way.source)
         elif _is_accepted(reports):
             tried.accepted(attempt)
+            gate.trial_ended(sent, is_accepted=True)
         elif sightings_of(reports) or isinstance(reports, SessionRefused):
             tried.unspent(attempt)
         return reports
+
+    def _sent(self, way: Way) -> SentLogin | None:
+        """The login as the device sees it, if there is one."""
+        request = self.request
+        if request.username is None:
+            return None
+        port = port_of(way.source, Access(port=way.port, options={"tls": way.tls}))
+        return SentLogin(request.host, port, request.username, request.password or "")
 
     def _target(self, way: Way, *, with_login: bool) -> Target:
         """The target of a question, which may spend one refused login at most."""

@@ -1,4 +1,5 @@
-"""Try an address and a login before a device is saved: nothing of a trial is kept.
+"""Try an address and a login before a device is saved: nothing of a trial is kept but
+the keyed fingerprint of a login that was refused.
 
 Each source is asked twice by its `probe`: first without the login, then with it.
 """
@@ -137,7 +138,7 @@ class _Run:
         if changed := findings_of(reports).get(CHANGED):
             self.steps.write("login", FAILED, changed.text, way, {"reason": CHANGED})
             return
-        if reason := self.login.no_login_reason(reports):
+        if reason := self.login.no_login_reason(way, reports):
             for name in ("login", "describe" if way.source == RTSP else "streams"):
                 self.steps.write(name, SKIPPED, reason, way)
             return

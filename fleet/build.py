@@ -23,6 +23,7 @@ from fleet.trusted_clock import TrustedClock
 from store.disk_check import DiskCheck
 from store.json_file import CannotOpen
 from store.owner import InUse
+from store.secret_counts import SecretCounts
 from store.sql import Damaged, NotCopied, Unreachable, default_url
 from store.vault import Vault
 
@@ -58,6 +59,8 @@ class FleetPackage(Package):
     journal_writer: JournalWriter
     disk: DiskCheck
     trusted: TrustedClock
+    refused: SecretCounts
+    """The logins that devices refused."""
 
     def open(self) -> None:
         """Own the store, update the journal's tables, and start the flow of events into it."""
@@ -144,7 +147,8 @@ def build_fleet(
 
     store = build_store(options.database_path, options.data_dir)
     tracker = Tracker(store, rules)
-    secrets = FleetSecrets(tracker, Vault(options.data_dir / "keys"), clock)
+    vault = Vault(options.data_dir / "keys")
+    secrets = FleetSecrets(tracker, vault, clock)
     secret = options.database_url
     try:
         journal = Journal(secret.get_secret_value() if secret else default_url(options.data_dir))
@@ -156,4 +160,5 @@ def build_fleet(
     return FleetPackage(
         *(options, clock, packages, rules, tracker, secrets, journal, journal_writer),
         *(DiskCheck(store.unwritable), trusted),
+        SecretCounts(options.data_dir / "refused_logins.json", vault, "logins"),
     )

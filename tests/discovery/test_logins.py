@@ -1,5 +1,7 @@
 """Refused logins are spent once: by whatever asks a device, and also after a restart."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from discovery.refused_logins import RefusedLogins
 from discovery.trial_steps import Step, TrialRequest, Way
 from fleet.model import Access, Device, Edit
+from store.secret_counts import SecretCounts
+from store.vault import Vault
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
 from tests.discovery.guarded import GuardedDevice, guarded
@@ -30,7 +35,9 @@ def make(tmp_path: Path) -> Iterator[Make]:
         if devices:
             fleets.write_fleet(tmp_path / "fleet.json", devices)
         sources = (guarded("rtsp", now), guarded("onvif", now))
-        engines.append(Engine(tmp_path, now, *sources, unseal=str))  # type: ignore[arg-type]
+        counts = SecretCounts(tmp_path / "refused.json", Vault(tmp_path / "keys"), "logins")
+        more: dict[str, Any] = {"unseal": text_of, "refused": RefusedLogins(counts)}
+        engines.append(Engine(tmp_path, now, *sources, **more))  # type: ignore[arg-type]
         return engines[-1]
 
     yield made
@@ -53,6 +60,16 @@ def camera(id: int, guard: GuardedDevice, *names: str, **access: Any) -> Device:
 def channel(id: int, guard: GuardedDevice, **access: Any) -> Device:
     bare = {"username": None, "secret": None, "secret_host": None, "path": f"/{id}"}
     return replace(camera(id, guard, **bare | access), parents=(1,))
+
+
+def text_of(id: str) -> str:
+    """The password of a secret: its id, or what is before a dash in it."""
+    return id.partition("-")[0]
+
+
+def saved(password: str, again: int = 0) -> dict[str, str]:
+    """A password as an edit carries it, with a new id for each time that it is saved."""
+    return {"id": f"{password}-{again}", "sealed": "v1"}
 
 
 def two_accounts(rtsp: GuardedDevice, onvif: GuardedDevice) -> Device:
@@ -203,12 +220,12 @@ def test_after_a_password_changed_a_source_that_never_worked_costs_no_more(
 ) -> None:
     with GuardedDevice("another") as onvif:
         recorder = two_accounts(guard, onvif)
-        devices = [recorder, *(channel(id, guard) for id in CHANNELS)]
-        engine = make(devices)
-        ask(engine, [1, *CHANNELS], times=2)
+        ids = CHANNELS[:8]
+        engine = make([recorder, *(channel(id, guard) for id in ids)])
+        ask(engine, [1, *ids])
         assert (guard.refused, onvif.refused) == ([], ["right", "right"])
         guard.password = "new"  # nosec B105
-        ask(engine, [1, *CHANNELS], times=2)
+        ask(engine, [1, *ids], times=2)
         assert guard.refused == ["right", "right"]
         assert onvif.refused == ["right", "right"]
 
@@ -236,6 +253,72 @@ def test_a_password_that_was_changed_at_the_recorder_costs_two_refusals_and_no_m
     guard.password = "new"  # nosec B105
     ask(engine, [1, *CHANNELS], times=2)
     assert guard.refused == ["right", "right"]
+
+
+def save_again(engine: Engine, guard: GuardedDevice) -> None:
+    change(engine, source="rtsp", username="root", secret=saved("wrong", 1))
+
+
+def take_away_and_give_back(engine: Engine, guard: GuardedDevice) -> None:
+    change(engine, source="rtsp", username=None, secret=None, options={"login": "none"})
+    ask(engine, times=1)
+    change(engine, source="rtsp", username="root", secret=saved("wrong", 2), options={})
+
+
+def choose_a_set(engine: Engine, guard: GuardedDevice) -> None:
+    fields = {"name": "All", "username": "root", "secret": saved("wrong", 3)}
+    engine.tracker.apply([Edit("credentials", "c1", fields, "otto", now())], now())
+    change(engine, source="rtsp", credentials="c1", username=None, secret=None)
+    ask(engine)
+    secret = {"secret": saved("wrong", 4)}
+    engine.tracker.apply([Edit("credentials", "c1", secret, "otto", now())], now())
+
+
+def undo(engine: Engine, guard: GuardedDevice) -> None:
+    change(engine, source="rtsp", username="root", secret=saved("right"))
+    until(lambda: bool(guard.accepted))
+    change(engine, source="rtsp", username="root", secret=saved("wrong", 5))
+
+
+def delete_and_add(engine: Engine, guard: GuardedDevice) -> None:
+    engine.tracker.apply([Edit("delete", "id:1", {}, "otto", now())], now())
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    "edit", [save_again, take_away_and_give_back, choose_a_set, undo, delete_and_add]
+)
+def test_a_login_that_was_refused_is_the_same_however_it_comes_back(
+    make: Make, guard: GuardedDevice, edit: Callable[[Engine, GuardedDevice], None]
+) -> None:
+    engine = make([camera(1, guard)])
+    ask(engine)
+    assert guard.refused == ["wrong", "wrong"]
+    edit(engine, guard)
+    if edit is delete_and_add:
+        engine = make([camera(1, guard, secret="wrong-6")])  # nosec B106
+    ask(engine)
+    engine.close()
+    engine = make()
+    ask(engine)
+    assert guard.refused == ["wrong", "wrong"]
+    assert "login.wrong" in findings(engine)
+    change(engine, source="rtsp", username="root", secret=saved("right", 7))
+    ask(engine)
+    assert "right" in guard.accepted
+
+
+def test_no_password_is_in_the_file_of_refused_logins(
+    make: Make, guard: GuardedDevice, tmp_path: Path
+) -> None:
+    engine = make([camera(1, guard, secret="magpie")])  # nosec B106
+    ask(engine)
+    content = (tmp_path / "refused.json").read_text()
+    assert list(json.loads(content).values()) == [2]
+    assert "magpie" not in content
+    assert "root" not in content
+    plain = hashlib.sha256(json.dumps([HOST, str(guard.port), "root", "magpie"]).encode())
+    assert plain.hexdigest() not in content, "nobody can try guesses without the key"
 
 
 @pytest.mark.parametrize(("left", "tried"), [(5, 2), (3, 1), (4, 2)])
@@ -330,6 +413,48 @@ def test_a_trial_sees_what_all_checks_of_a_device_spent(
     assert {step.state for step in steps} == {"skipped"}
     assert "refused this user name 2 times" in steps[0].text
     assert guard.refused == ["wrong", "wrong"]
+
+
+def test_a_login_that_a_trial_saw_refused_has_one_attempt_left(
+    make: Make, guard: GuardedDevice
+) -> None:
+    with GuardedDevice("another") as onvif:
+        engine = make([two_accounts(guard, onvif)])
+        ways = (Way("onvif", onvif.port),)
+        login_steps(engine, TrialRequest(HOST, ways, "root", "right"))
+        ask(engine, times=6)
+        assert (guard.refused, onvif.refused) == ([], ["right", "right"])
+        assert len(guard.accepted) >= 4
+
+
+@pytest.mark.parametrize("channels", [[2, 3], []])
+def test_trials_and_checks_of_one_login_cost_two_refusals(
+    make: Make, guard: GuardedDevice, channels: list[int]
+) -> None:
+    devices = [camera(1, guard, "rtsp", "onvif"), *(channel(id, guard) for id in channels)]
+    engine = make(devices)
+    login_steps(engine, trial(guard))
+    ask(engine, [1, *channels])
+    assert guard.refused == ["wrong", "wrong"]
+    engine.close()
+    engine = make()
+    ask(engine, [1, *channels])
+    assert guard.refused == ["wrong", "wrong"]
+
+
+def test_a_test_that_works_again_lets_the_checks_log_in(make: Make, guard: GuardedDevice) -> None:
+    engine = make([camera(1, guard)])
+    ask(engine)
+    steps = login_steps(engine, trial(guard))
+    assert {step.state for step in steps} == {"skipped"}
+    engine.close()
+    engine = make()
+    guard.password = "wrong"  # nosec B105
+    assert "ok" in {step.state for step in login_steps(engine, trial(guard))}
+    ask(engine, times=1)
+    assert guard.refused == ["wrong", "wrong"]
+    assert engine.devices()[1].access["rtsp"].refusals == 0
+    assert "login.wrong" not in findings(engine)
 
 
 def test_a_trial_and_a_check_that_were_refused_are_added(make: Make, guard: GuardedDevice) -> None:
