@@ -98,8 +98,11 @@ class Watched:
         )
         assert self.device().address == address
         until(
-            lambda: any(f"//{address}:" in each.url for each in self.camera.rtsp.requests[before:]),
-            what="RTSP asks there",
+            lambda: any(
+                f"//{address}:" in each.url and each.has_login
+                for each in self.camera.rtsp.requests[before:]
+            ),
+            what="RTSP logs in there",
         )
 
 
