@@ -70,12 +70,14 @@ class _Member:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A login of a trial, as one user at one host. `until` is the monotonic time at which it is
-    forgotten; `left` is how many attempts the device said that it still takes."""
+    """What a login of a trial costs, as one user at one host: `number` refused logins. `until` is
+    the monotonic time at which it is forgotten; `left` is how many attempts the device said that
+    it still takes."""
 
     host: str
     username: str
     until: float
+    number: int = 1
     left: int | None = None
 
 
@@ -95,16 +97,17 @@ class TriedLogins:
             if (attempt.host, attempt.username) == (host.lower(), username)
         ]
 
-    def begin(self, host: str, username: str, now: float) -> Attempt:
-        """Spend one before it is known how it ends, so that trials at once share the budget."""
-        attempt = Attempt(host.lower(), username, now + TRIED_FOR)
+    def begin(self, host: str, username: str, now: float, number: int) -> Attempt:
+        """Spend what a login may cost before it is known how it ends, so that trials at once share
+        the budget."""
+        attempt = Attempt(host.lower(), username, now + TRIED_FOR, number)
         self._attempts.append(attempt)
         return attempt
 
-    def refused(self, attempt: Attempt, left: int | None) -> None:
-        """Keep what the device told of the attempts that are left."""
+    def refused(self, attempt: Attempt, number: int, left: int | None) -> None:
+        """Keep what it did cost, and what the device told of the attempts that are left."""
         self.unspent(attempt)
-        self._attempts.append(replace(attempt, left=left))
+        self._attempts.append(replace(attempt, number=number, left=left))
 
     def unspent(self, attempt: Attempt) -> None:
         """Take back an attempt: no password was refused."""
@@ -175,15 +178,15 @@ class LoginGate:
             return Allowance(spent, left, not reason, reason)
         return Allowance(spent, left, not is_spent)
 
-    def trial_obstacle(self, sent: SentLogin, now: float) -> str:
-        """Why a trial does not try this user name at this address; empty if it may. What trials
-        spent and what the checks of a known device spent there are one budget. After a pause, a
-        person can test the login that was refused: the device may have it now."""
+    def trial_allowance(self, sent: SentLogin, now: float) -> Allowance:
+        """What a trial of this user name may cost at this address. What trials spent and what the
+        checks of a known device spent there are one budget. After a pause, a person can test the
+        login that was refused once more: the device may have it now."""
         host, username = sent.host, sent.username
         tried, until = self.tried.of(host, username, now), self._refused.until(sent)
         known = self._refused.of(sent)
         if known and not tried and until <= now:
-            return ""
+            return Allowance(logins.MAX_REFUSALS - 1)
         spent, left = 0, [attempt.left for attempt in tried if attempt.left is not None]
         for device, source in self._at(host):
             login = self._resolved(device, source)
@@ -192,24 +195,27 @@ class LoginGate:
             own = self._member(device, source, login)
             refusals, few = _sum([own, *self._members(device, source, login)])
             if logins.is_spent(refusals, few):
-                return _obstacle(device, refusals, few)
+                return Allowance(refusals, few, False, _obstacle(device, refusals, few))
             spent = max(spent, refusals)
             left += [few] if few is not None else []
-        spent = max(spent + len(tried), known)
-        if not logins.is_spent(spent, min(left, default=None)):
-            return ""
+        spent = max(spent + sum(attempt.number for attempt in tried), known)
+        least = min(left, default=None)
+        if not logins.is_spent(spent, least):
+            return Allowance(spent, least)
         last = max([until, *(attempt.until for attempt in tried)])
         minutes = labels.counted(max(1, round((last - now) / 60)), "minute")
-        return (
+        reason = (
             f"Logins as this user were refused at {host}. To avoid a lockout, this login is not "
             f"tried now. Test again in {minutes}"
         )
+        return Allowance(spent, least, False, reason)
 
-    def trial_ended(self, sent: SentLogin, *, is_accepted: bool) -> None:
-        """Keep what a trial learned of a login for the checks with the same one."""
-        if not is_accepted:
-            self._refused.spend(sent)
-            return
+    def trial_refused(self, sent: SentLogin, number: int) -> None:
+        """Keep how often a trial saw a login refused, for the checks with the same one."""
+        self._refused.spend(sent, number)
+
+    def trial_accepted(self, sent: SentLogin) -> None:
+        """Keep that a trial saw a login accepted, for the checks with the same one."""
         self._refused.forget(sent)
         for device, source in self._at(sent.host):
             login = self._resolved(device, source)

@@ -11,15 +11,16 @@ from discovery.outcomes import outcome
 from discovery.probe_tasks import ProbeTasks
 from discovery.refused_logins import SentLogin, port_of
 from discovery.trial_reports import Reports, findings_of, sightings_of
-from discovery.trial_steps import TrialRequest, Way, title_of
-from fleet import identity
+from discovery.trial_steps import RTSP, TrialRequest, Way, title_of
+from fleet import identity, path_logins
 from fleet.logins import MAX_REFUSALS, NO_LOGIN
 from fleet.model import DEFAULT_SITE, Access, Learned, Target
 from fleet.places import access_key
 from sources.source import SessionRefused, Source
 
 REFUSALS_BEFORE = MAX_REFUSALS - 1
-"""Refusals that a source is told of, so that it tries a login once, whatever the device offers."""
+"""Refusals that a source is told of, so that it tries a login once, whatever the device offers. A
+login in the path of a stream may be needed as a Digest, too, so it has all that is left."""
 OTHER_DEVICE = "Another device responds at this address, so the saved login is not sent"
 
 
@@ -69,7 +70,7 @@ class TrialLogin:
         if self.refused_by:
             return f"Not tried: the device refused this login over {self.refused_by}"
         sent = self._sent(way)
-        return self.probes.gate.trial_obstacle(sent, _now()) if sent else ""
+        return self.probes.gate.trial_allowance(sent, _now()).reason if sent else ""
 
     async def without_login(self, source: Source, way: Way) -> Reports:
         """What the source found without the login."""
@@ -81,19 +82,24 @@ class TrialLogin:
         target, sent = self._target(way, with_login=True), self._sent(way)
         if sent is None:
             return await self.probes.probe(source, target)
-        gate = self.probes.gate
-        tried = gate.tried
-        attempt = tried.begin(sent.host, sent.username, _now())
+        gate, now = self.probes.gate, _now()
+        allowance = gate.trial_allowance(sent, now)
+        is_in_path = way.source == RTSP and path_logins.has_place(way.path)
+        refusals = allowance.refusals if is_in_path else REFUSALS_BEFORE
+        target = replace(target, refusals=refusals, attempts_left=allowance.attempts_left)
+        most = MAX_REFUSALS - target.refusals
+        attempt = gate.tried.begin(sent.host, sent.username, now, most)
         reports = await self.probes.probe(source, target)
-        if (refusal := _refusal(reports)) is not None:
-            tried.refused(attempt, refusal.attempts_left)
-            gate.trial_ended(sent, is_accepted=False)
+        if (refusal := _refusal(reports, target.refusals)) is not None:
+            number = max(1, (refusal.refusals or 0) - target.refusals)
+            gate.tried.refused(attempt, number, refusal.attempts_left)
+            gate.trial_refused(sent, number)
             self.refused_by = title_of(way.source)
         elif _is_accepted(reports):
-            tried.accepted(attempt)
-            gate.trial_ended(sent, is_accepted=True)
+            gate.tried.accepted(attempt)
+            gate.trial_accepted(sent)
         elif sightings_of(reports) or isinstance(reports, SessionRefused):
-            tried.unspent(attempt)
+            gate.tried.unspent(attempt)
         return reports
 
     def _sent(self, way: Way) -> SentLogin | None:
@@ -105,7 +111,7 @@ class TrialLogin:
         return SentLogin(request.host, port, request.username, request.password or "")
 
     def _target(self, way: Way, *, with_login: bool) -> Target:
-        """The target of a question, which may spend one refused login at most."""
+        """The target of a question."""
         request = self.request
         options: dict[str, Any] = {"tls": True} if way.tls else {}
         if request.username is None:
@@ -124,18 +130,13 @@ class TrialLogin:
         )
         if not with_login:
             return replace(target, may_login=False)
-        return replace(
-            target,
-            username=request.username,
-            secret=request.password,
-            refusals=REFUSALS_BEFORE,
-        )
+        return replace(target, username=request.username, secret=request.password)
 
 
-def _refusal(reports: Reports) -> Learned | None:
-    """What was learned when a password was refused; None where none was."""
+def _refusal(reports: Reports, refusals: int) -> Learned | None:
+    """What was learned when a password was refused, after so many refusals; None where none was."""
     learned = [sighting.learned for sighting in sightings_of(reports) if sighting.learned]
-    spent = [known for known in learned if (known.refusals or 0) > REFUSALS_BEFORE]
+    spent = [known for known in learned if (known.refusals or 0) > refusals]
     if not spent and WRONG in findings_of(reports):
         return Learned()
     return spent[0] if spent else None

@@ -8,6 +8,9 @@ DENIED = (
     "the device denies this user the stream (RTSP 403): wrong login, locked account, or missing "
     "permission"
 )
+PATH_REFUSED = "the device refused the login in the path of the stream"
+PATH_ONLY = f"{PATH_REFUSED}. To avoid a lockout, no other login method was tried"
+NO_OTHER_METHOD = f"{PATH_REFUSED}, and its other login method is not supported"
 
 
 def with_attempts(text: str, left: int | None) -> str:

@@ -251,8 +251,8 @@ class _Check:
         """The answer after a login. Each login that was sent and not accepted is spent, whatever
         the device answers; a newer nonce gets one more, within the budget."""
         if not self._has_budget():
-            if self.spent:  # the login in the path was the last one
-                self._refused(response)
+            if self.spent:
+                self._refused(response, reason=login_texts.PATH_ONLY)
             return response
         may_use_basic = not (self.target.digest_only or self.has_sent_digest)
         try:
@@ -260,7 +260,10 @@ class _Check:
                 challenges_of(response), may_use_basic=may_use_basic
             )
         except MethodNotSupported as error:
-            self._raise("login.method", method_reason(error.schemes, not may_use_basic))
+            if self.spent:
+                self._refused(response, reason=login_texts.NO_OTHER_METHOD)
+            else:
+                self._raise("login.method", method_reason(error.schemes, not may_use_basic))
             return response
         newer: Challenge | None = challenge
         for _ in range(MAX_ANSWERS):
@@ -280,7 +283,9 @@ class _Check:
 
     def _has_budget(self) -> bool:
         """True if one more login may be refused."""
-        return not is_spent(self.target.refusals + self.spent, self.target.attempts_left)
+        left = self.target.attempts_left
+        left = None if left is None else left - self.spent
+        return not is_spent(self.target.refusals + self.spent, left)
 
     def _accepted(self, challenge: Challenge) -> None:
         """The device took the login; what else it answers is no matter of the login."""
@@ -290,8 +295,9 @@ class _Check:
         self.learned = replace(self.learned, method=method, refusals=0)
         self.cleared |= {*LOGIN_FINDINGS}
 
-    def _refused(self, response: Response, *, is_outdated: bool = False) -> None:
-        """A login that was refused is spent, whatever the reason that the device gives."""
+    def _refused(self, response: Response, *, reason: str = "", is_outdated: bool = False) -> None:
+        """Note a login that was refused, for this `reason` or for that of the device. It is spent,
+        whatever the reason."""
         text = f"{response.reason} {response.body.decode('utf-8', 'replace')}"
         left = login_challenges.attempts_left(text)
         self.learned = replace(
@@ -301,8 +307,8 @@ class _Check:
             text = "it calls every login outdated (stale nonce), so nobody can log in"
             self._raise("login.method", text)
             return
-        text = login_texts.DENIED if response.code == 403 else login_texts.WRONG
-        self._raise("login.wrong", login_texts.with_attempts(text, left))
+        denied = login_texts.DENIED if response.code == 403 else login_texts.WRONG
+        self._raise("login.wrong", login_texts.with_attempts(reason or denied, left))
 
     async def _described(
         self, connection: Connection, response: Response, options: Response

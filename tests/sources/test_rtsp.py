@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulators.rtsp import Accounts, RtspDevice, RtspServers, Stream, address
-from sources import tls
+from sources import login_texts, tls
 from tests.home import until
 from tests.sources.rtsp_checks import NOW, PASSWORD, PORT, USERNAME, Result, check_device
 from tests.sources.tls_servers import certificate, server_context
@@ -284,8 +284,25 @@ def test_the_last_login_that_may_be_refused_is_spent_in_a_path_too(make: Make) -
     device = make(streams={path: Stream()})
     result = check_device(device, path=XMEYE, secret="wrong-one", refusals=1)
     assert result.learned.refusals == 2
-    assert "login.wrong" in result.findings
+    assert result.findings["login.wrong"] == login_texts.PATH_ONLY
     assert outcomes(device) == []
+
+
+def test_a_login_in_a_path_leaves_the_attempts_that_are_for_people(make: Make) -> None:
+    path = XMEYE.format(username=USERNAME, password=PASSWORD)
+    device = make(streams={path: Stream()})
+    result = check_device(device, path=XMEYE, secret="wrong-one", attempts_left=3)
+    assert result.findings["login.wrong"] == login_texts.PATH_ONLY
+    assert outcomes(device) == []
+
+
+def test_a_login_in_a_path_is_spent_where_the_other_method_is_not_supported(make: Make) -> None:
+    path = XMEYE.format(username=USERNAME, password=PASSWORD)
+    accounts = Accounts(USERNAME, PASSWORD, offers=("unknown",))
+    device = make(streams={path: Stream()}, accounts=accounts)
+    result = check_device(device, path=XMEYE, secret="wrong-one")
+    assert result.findings == {"login.wrong": login_texts.NO_OTHER_METHOD}
+    assert result.learned.refusals == 1
 
 
 @pytest.mark.parametrize(
