@@ -51,7 +51,7 @@ TRANSPORT = "RTP/AVP/TCP;unicast;interleaved=0-1"
 LOGIN_FINDINGS = ("login.wrong", "login.method", "login.none")
 STREAM_FINDINGS = (
     *("stream.missing", "stream.path", "stream.refused", "stream.transport"),
-    "stream.none",
+    *("stream.none", "stream.busy"),
 )
 DENIED_TO_ALL = "the device denies access to this stream (RTSP 403) without asking for a login"
 NOT_ENCRYPTED = "it redirects to an unencrypted address, which is not followed"
@@ -152,6 +152,7 @@ class _Check:
         except tls.TooOld:
             return [self._sighting(), tls.too_old(self.target, NAME, self.clock())]
         except SessionRefused as error:
+            self.raised["stream.busy"] = error.reason  # It disproves no other finding.
             raise SessionRefused(error.reason, self._reports()) from None
         return self._reports()
 

@@ -209,6 +209,8 @@ def test_what_describes_a_device_and_calls_for_nothing_needs_no_attention() -> N
     )
     assert known.devices() == {2, 3}
     assert [concern.fault for concern in known.recent if concern.fault] == [wrong]
+    busy = Fault("stream.busy", noon(minutes=5), "busy (RTSP 453)", "rtsp")
+    assert judged((device(1, None, busy), ACTIVE)).devices() == set()
 
 
 def test_a_channel_without_signal_is_not_said_to_have_a_wrong_path() -> None:

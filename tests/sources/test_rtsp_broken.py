@@ -152,6 +152,7 @@ def test_a_camera_with_a_trouble_is_alive_and_has_a_finding(
 def test_a_camera_at_its_limit_is_alive_and_busy(make: Make, mode: str, code: int) -> None:
     result = check_device(make(mode))
     assert result.is_refused
+    assert result.findings == {"stream.busy": result.reason}
     assert result.reason == f"busy, or at its limit of viewers (RTSP {code})"
     assert result.sighting.learned
 
@@ -161,6 +162,7 @@ def test_a_camera_whose_viewers_are_all_there_is_busy_at_setup(make: Make) -> No
     device.sessions.add("another viewer")
     result = check_device(device)
     assert result.is_refused
+    assert "stream.busy" in result.findings
     assert device.sessions == {"another viewer"}
 
 

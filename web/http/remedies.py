@@ -69,6 +69,11 @@ FINDING_REMEDIES = {
         "Stream not offered over TCP",
         "Allow RTSP over TCP in the menu of the device; UDP and multicast are not supported.",
     ),
+    "stream.busy": (
+        "Stream is busy",
+        "Close other viewers of this device, or allow more of them in its menu. The next check "
+        "that gets the stream clears this.",
+    ),
     "stream.none": (
         "No video in the stream",
         "Choose another stream under Connections, or turn on video in the menu of the device.",

@@ -146,6 +146,25 @@ def test_another_stream_of_a_known_device_becomes_a_channel_of_it(
     place.delete(id)
 
 
+def test_a_busy_camera_is_online_and_says_so_until_its_stream_is_back(
+    place: Place, number: int
+) -> None:
+    camera, page = place.rtsp.devices[0], f"/cameras/{number}"
+    place.rtsp.turn(camera, "busy")
+    try:
+        place.home.monitor.scanner.ask([number])
+        shown = read(place.home.client.get(page).text).text
+        assert "Stream is busy" in shown
+        assert "at its limit of viewers (RTSP 453)" in shown
+        row = place.home.client.get(f"/api/camera/{number}").json
+        assert row["status"] == "ACTIVE"
+        assert "Stream is busy" not in place.home.client.get("/parts/top").text
+    finally:
+        place.rtsp.turn(camera, "well")
+    place.home.monitor.scanner.ask([number])
+    assert "Stream is busy" not in place.home.client.get(page).text
+
+
 def test_the_login_of_a_camera_is_tested_without_typing_it_again(place: Place, number: int) -> None:
     before = len(place.accounts.attempts)
     steps = place.connection_tested(number)
