@@ -19,7 +19,7 @@ export function rowsOf(html) {
 // The filter of the list in a query string, without what belongs to the details alone.
 export function listSearch(search) {
   const parameters = new URLSearchParams(search);
-  for (const key of ["events", "before", "undo", "added"]) parameters.delete(key);
+  for (const key of ["events", "before", "undo", "added", "checked"]) parameters.delete(key);
   return parameters.size ? `?${parameters}` : "";
 }
 
@@ -27,7 +27,7 @@ export function listSearch(search) {
 // replace.
 function queryOf(list) {
   const parameters = new URLSearchParams(list.search);
-  for (const key of ["page", "per_page", "undo", "added"]) parameters.delete(key);
+  for (const key of ["page", "per_page", "undo", "added", "checked"]) parameters.delete(key);
   const columns = document.getElementById("fleet")?.dataset.columns;
   if (columns) parameters.set("columns", columns);
   return parameters;

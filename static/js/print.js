@@ -7,7 +7,7 @@ const MOST = 10000;
 // The answer is waited for: the browser prints as soon as the listener returns.
 function fetchRows(offset) {
   const parameters = new URLSearchParams(location.search);
-  for (const key of ["page", "per_page", "undo", "added"]) parameters.delete(key);
+  for (const key of ["page", "per_page", "undo", "added", "checked"]) parameters.delete(key);
   parameters.set("offset", offset);
   parameters.set("limit", AT_ONCE);
   parameters.set("columns", document.getElementById("fleet").dataset.columns);

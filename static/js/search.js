@@ -16,7 +16,7 @@ export function liveSearch(view) {
     const text = input.value.trim();
     if (text === searched()) return;
     const parameters = new URLSearchParams(location.search);
-    for (const key of ["page", "undo", "added", "q"]) parameters.delete(key);
+    for (const key of ["page", "undo", "added", "checked", "q"]) parameters.delete(key);
     if (text) parameters.set("q", text);
     const how = isTyping ? "replaceState" : "pushState";
     isTyping = true;

@@ -65,6 +65,8 @@ class Monitor:
 
     encoded: EncodedRows = field(default_factory=EncodedRows)
     entered_logins: EnteredLogins = field(default_factory=EnteredLogins)
+    check_results: EnteredLogins = field(default_factory=EnteredLogins)
+    """Results of "Check now", each for the page that follows."""
     attention: LatestAttention = field(default_factory=LatestAttention)
     _statuses: tuple[Mapping[int, Device], datetime, dict[int, str]] | None = None
 

@@ -30,11 +30,12 @@ from web.http.actions.recorders import change_serial
 from web.http.actions.scans import check_recorders, set_auto_scan
 from web.http.auditing import actor_name
 from web.http.authorization import needs
+from web.http.entered_logins import Entry
 from web.http.errors import HttpError, page_hint, status_of
 from web.http.monitor import current_monitor
 from web.http.payloads import json_response
 from web.http.redirects import own_path
-from web.http.visible_fleet import visible_fleet
+from web.http.visible_fleet import current_person, visible_fleet
 from web.pages import device_view, event_groups, fleet_view, pickers
 from web.pages.scan_causes import empty_results
 
@@ -71,7 +72,8 @@ def camera(key: str) -> Any:
     undo = text if text.isdecimal() and len(text) < 19 else None
     numbers = request.args.get("added", "").split(",")[:MAX_ADDED]
     added = ",".join(text for text in numbers if text.isdecimal() and len(text) < 19)
-    return fleet_page({**device_view.detail(monitor, key), "undo": undo, "added": added})
+    more = {"undo": undo, "added": added, "checked": _checked(device)}
+    return fleet_page({**device_view.detail(monitor, key), **more})
 
 
 def _with_fault(device: Device, form: str, fault: Refused) -> Response:
@@ -174,7 +176,8 @@ def choose_columns() -> Any:
 def camera_part(key: str) -> str:
     """The detail of one camera, for a refresh."""
     detail = device_view.detail(current_monitor(), key)
-    return render_template("parts/detail.html", **detail, undo=None)
+    checked = _checked(visible_fleet().device(key))
+    return render_template("parts/detail.html", **detail, undo=None, checked=checked)
 
 
 @bp.after_request
@@ -243,18 +246,29 @@ def auto_scan() -> Any:
 @bp.get("/cameras/<key>/check")
 @needs("device.view")
 def checked_device(key: str) -> Any:
-    """The address of the page after "Check now", opened again: the page of the camera."""
+    """The address of the button "Check now", opened by hand: the page of the camera."""
     return redirect(f"/cameras/{visible_fleet().device(key).id}", 303)
 
 
 @bp.post("/cameras/<key>/check")
 @needs("device.poll")
-def check_device(key: str) -> str:
-    """The button "Check now": the page of the camera with the result of each source."""
-    result = check_now(visible_fleet().device(key))
-    return fleet_page(
-        {**device_view.detail(current_monitor(), key), "checked": result["message"].rstrip(".")}
-    )
+def check_device(key: str) -> Any:
+    """The button "Check now", which leads to the page of the camera with the result of each source:
+    a reload of that page checks nothing."""
+    device = visible_fleet().device(key)
+    text = check_now(device)["message"].rstrip(".")
+    person = current_person()
+    entry = Entry(result=(device.id, text))
+    token = current_monitor().check_results.keep(person, entry, "") if person else ""
+    return redirect(f"/cameras/{device.id}?checked={token}", 303)
+
+
+def _checked(device: Device) -> str:
+    """The result of the check that the URL names; empty without one of this device."""
+    person, token = current_person(), request.args.get("checked", "")[:100]
+    entry = current_monitor().check_results.entry(person, token) if person and token else None
+    id, text = entry.result if entry else (0, "")
+    return text if id == device.id else ""
 
 
 @bp.post("/cameras/<key>/edit")

@@ -43,10 +43,19 @@ def test_the_page_of_a_camera_checks_it_now_and_shows_the_result(
     assert 'action="/cameras/1/check"' not in home.client.get("/cameras/1").text
     opened = home.client.get("/cameras/2/check")
     assert (opened.status_code, opened.headers["Location"]) == (303, "/cameras/2")
-    page = home.client.post("/cameras/2/check").text
-    assert "Checked now. RTSP: wrong user name or password" in page
+    sent = home.client.post("/cameras/2/check")
+    assert sent.status_code == 303
+    asked = len(probed.asked)
+    for _reload in range(2):
+        page = home.client.get(sent.headers["Location"]).text
+        assert "Checked now. RTSP: wrong user name or password" in page
+    renewed = sent.headers["Location"].replace("/cameras/2", "/parts/camera/2")
+    assert "Checked now. RTSP: wrong user name or password" in home.client.get(renewed).text
+    assert len(probed.asked) == asked
+    of_another = sent.headers["Location"].replace("/cameras/2", "/cameras/1")
+    assert "Checked now" not in home.client.get(of_another).text
     probed.is_on = False
-    page = home.client.post("/cameras/2/check").text
+    page = home.client.post("/cameras/2/check", follow_redirects=True).text
     assert "Checked now. RTSP: connection refused" in page
     assert "then check it again" in page
     assert "scan again" not in page
