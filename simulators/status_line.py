@@ -10,13 +10,12 @@ of them fit on one port.
 
 import argparse
 import asyncio
-import resource
 import time
 from dataclasses import dataclass, field
-from threading import Thread
+
+from simulators.servers import DeviceServers
 
 QUESTION = b"STATUS\n"
-OPEN_FILES = 16_384
 
 
 @dataclass
@@ -28,6 +27,8 @@ class StatusLineDevice:
 
     address: str
     serial: str
+    port: int = 0
+    """0: the port of all."""
     model: str = "SL-1"
     mode: str = "well"
     delay: float = 3.0
@@ -47,68 +48,21 @@ def crowd(count: int) -> list[StatusLineDevice]:
     return [StatusLineDevice(address(number), f"SL{number:06d}") for number in range(count)]
 
 
-class StatusLines:
+class StatusLines(DeviceServers[StatusLineDevice]):
     """All devices, served by one loop in one thread."""
 
     def __init__(self, devices: list[StatusLineDevice], port: int) -> None:
-        self.devices = devices
-        self.port = port
+        super().__init__(devices, port)
         self.open = 0
         self.most = 0
         """How many sessions were open at once, of all devices."""
-        self._servers: dict[str, asyncio.Server] = {}
-
-    def start(self) -> "StatusLines":
-        """Listen, with as many open files as that takes."""
-        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, _soft), hard))
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        for device in self.devices:
-            if device.mode != "off":
-                self._do(self._listen(device))
-        return self
-
-    def stop(self) -> None:
-        self._do(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def turn(self, device: StatusLineDevice, mode: str) -> None:
-        """Change how a device behaves, while it runs."""
-        device.mode = mode
-        server = self._servers.pop(device.address, None)
-        if server is not None and mode == "off":
-            server.close()
-        elif server is not None:
-            self._servers[device.address] = server
-        elif mode != "off":
-            self._do(self._listen(device))
-
-    def _do(self, work: object) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)  # type: ignore[arg-type]
-
-    async def _listen(self, device: StatusLineDevice) -> None:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._serve(device, reader, writer)
-
-        self._servers[device.address] = await asyncio.start_server(
-            serve, device.address, self.port, backlog=16
-        )
-
-    async def _end(self) -> None:
-        for server in self._servers.values():
-            server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(
-        self, device: StatusLineDevice, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        device: StatusLineDevice,
+        port: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         device.open, self.open = device.open + 1, self.open + 1
         device.most, self.most = max(device.most, device.open), max(self.most, self.open)
@@ -118,14 +72,13 @@ class StatusLines:
                 device.asked.append(time.monotonic())
                 writer.write(await self._answer(device, reader))
         except OSError:
-            pass  # the one who asked is gone
+            pass  # the client is gone
         finally:
             device.open, self.open = device.open - 1, self.open - 1
-            writer.close()
 
     async def _answer(self, device: StatusLineDevice, reader: asyncio.StreamReader) -> bytes:
         if device.mode == "silent" or (device.mode == "flapping" and len(device.asked) % 2 == 0):
-            await reader.read()  # until the one who asked gives up
+            await reader.read()  # until the client gives up
             return b""
         if device.mode == "slow":
             await asyncio.sleep(device.delay)
