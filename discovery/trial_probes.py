@@ -11,7 +11,7 @@ from discovery.outcomes import outcome
 from discovery.probe_tasks import ProbeTasks
 from discovery.refused_logins import SentLogin, port_of
 from discovery.trial_reports import Reports, findings_of, sightings_of
-from discovery.trial_steps import RTSP, TrialRequest, Way, title_of
+from discovery.trial_steps import RTSP, TrialConnection, TrialRequest, title_of
 from fleet import identity, path_logins
 from fleet.logins import MAX_REFUSALS, NO_LOGIN
 from fleet.model import DEFAULT_SITE, Access, Learned, Target
@@ -58,7 +58,7 @@ class TrialLogin:
     refused_by: str = ""
     """The title of the source whose login was refused."""
 
-    def no_login_reason(self, way: Way, reports: Reports) -> str:
+    def no_login_reason(self, connection: TrialConnection, reports: Reports) -> str:
         """Why no login is tried at a device that reported this without one; empty if it may be."""
         request = self.request
         if not request.may_login:
@@ -69,22 +69,22 @@ class TrialLogin:
             return OTHER_DEVICE
         if self.refused_by:
             return f"Not tried: the device refused this login over {self.refused_by}"
-        sent = self._sent(way)
+        sent = self._sent(connection)
         return self.probes.gate.trial_allowance(sent, _now()).reason if sent else ""
 
-    async def without_login(self, source: Source, way: Way) -> Reports:
+    async def without_login(self, source: Source, connection: TrialConnection) -> Reports:
         """What the source found without the login."""
-        return await self.probes.probe(source, self._target(way, with_login=False))
+        return await self.probes.probe(source, self._target(connection, with_login=False))
 
-    async def with_login(self, source: Source, way: Way) -> Reports:
+    async def with_login(self, source: Source, connection: TrialConnection) -> Reports:
         """What the source found with the login, which is spent while it is not known how the device
         took it."""
-        target, sent = self._target(way, with_login=True), self._sent(way)
+        target, sent = self._target(connection, with_login=True), self._sent(connection)
         if sent is None:
             return await self.probes.probe(source, target)
         gate, now = self.probes.gate, _now()
         allowance = gate.trial_allowance(sent, now)
-        is_in_path = way.source == RTSP and path_logins.has_place(way.path)
+        is_in_path = connection.source == RTSP and path_logins.has_place(connection.path)
         refusals = allowance.refusals if is_in_path else REFUSALS_BEFORE
         target = replace(target, refusals=refusals, attempts_left=allowance.attempts_left)
         most = MAX_REFUSALS - target.refusals
@@ -94,7 +94,7 @@ class TrialLogin:
             number = max(1, (refusal.refusals or 0) - target.refusals)
             gate.tried.refused(attempt, number, refusal.attempts_left)
             gate.trial_refused(sent, number)
-            self.refused_by = title_of(way.source)
+            self.refused_by = title_of(connection.source)
         elif _is_accepted(reports):
             gate.tried.accepted(attempt)
             gate.trial_accepted(sent)
@@ -102,28 +102,30 @@ class TrialLogin:
             gate.tried.unspent(attempt)
         return reports
 
-    def _sent(self, way: Way) -> SentLogin | None:
+    def _sent(self, connection: TrialConnection) -> SentLogin | None:
         """The login as the device sees it, if there is one."""
         request = self.request
         if request.username is None:
             return None
-        port = port_of(way.source, Access(port=way.port, options={"tls": way.tls}))
+        port = port_of(
+            connection.source, Access(port=connection.port, options={"tls": connection.tls})
+        )
         return SentLogin(request.host, port, request.username, request.password or "")
 
-    def _target(self, way: Way, *, with_login: bool) -> Target:
+    def _target(self, connection: TrialConnection, *, with_login: bool) -> Target:
         """The target of a question."""
         request = self.request
-        options: dict[str, Any] = {"tls": True} if way.tls else {}
+        options: dict[str, Any] = {"tls": True} if connection.tls else {}
         if request.username is None:
             options["login"] = NO_LOGIN
-        access = Access(request.host, way.port, way.path)
+        access = Access(request.host, connection.port, connection.path)
         target = Target(
             DEFAULT_SITE,
-            access_key(way.source, access) or "",
+            access_key(connection.source, access) or "",
             request.host,
-            way.port,
-            way.path,
-            tls_pin=way.tls_pin,
+            connection.port,
+            connection.path,
+            tls_pin=connection.tls_pin,
             options=options,
             digest_only=request.digest_only,
             is_trial=True,

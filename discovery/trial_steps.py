@@ -15,9 +15,9 @@ TITLES = {ONVIF: "ONVIF", RTSP: "RTSP"}
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How one source reaches the device of a trial, as in Access. `tls_pin` is the certificate that
-    is accepted; None for the first one."""
+class TrialConnection:
+    """A connection of a device to test, which is an Access of the fleet once it is saved. `tls_pin`
+    is the certificate that is accepted; None for the first one."""
 
     source: str
     port: int | None = None
@@ -35,7 +35,7 @@ class TrialRequest:
     another one does not get it."""
 
     host: str
-    ways: tuple[Way, ...] = (Way(ONVIF), Way(RTSP))
+    connections: tuple[TrialConnection, ...] = (TrialConnection(ONVIF), TrialConnection(RTSP))
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     may_login: bool = True

@@ -17,7 +17,16 @@ from discovery.trial_reports import (
     stream_text,
     streams_of,
 )
-from discovery.trial_steps import FAILED, OK, RTSP, SKIPPED, Step, TrialRequest, Way, title_of
+from discovery.trial_steps import (
+    FAILED,
+    OK,
+    RTSP,
+    SKIPPED,
+    Step,
+    TrialConnection,
+    TrialRequest,
+    title_of,
+)
 from discovery.trial_texts import shown
 from fleet.model import Access, CannotAsk, Miss, NoAnswer, Report, Sighting
 from fleet.places import place
@@ -41,22 +50,33 @@ class StepWriter:
     channels: list[dict[str, Any]] = field(default_factory=list)
 
     def write(
-        self, name: str, state: str, text: str, way: Way | None, facts: Mapping[str, Any] = {}
+        self,
+        name: str,
+        state: str,
+        text: str,
+        connection: TrialConnection | None,
+        facts: Mapping[str, Any] = {},
     ) -> None:
         """Write a step without the password, whatever the device says."""
-        source = way.source if way else ""
+        source = connection.source if connection else ""
         texts = SecretTexts.of([self.request.password or ""], self.request.username)
         step = Step(name, state, shown(text, texts), source, shown(dict(facts), texts))
         self.receiver(step)
 
-    def write_connected(self, reports: Reports, source: Source, way: Way) -> bool:
-        at = place(Access(self.request.host, way.port))
+    def write_connected(
+        self, reports: Reports, source: Source, connection: TrialConnection
+    ) -> bool:
+        at = place(Access(self.request.host, connection.port))
         if reason := self.reason_of(reports, source):
-            self.write("connect", FAILED, f"{title_of(way.source)} at {at}: {reason}", way)
+            self.write(
+                "connect", FAILED, f"{title_of(connection.source)} at {at}: {reason}", connection
+            )
             return False
         pin = certificate_of(reports)
         facts = {"certificate": pin} if pin else {}
-        self.write("connect", OK, f"{title_of(way.source)} responds at {at}", way, facts)
+        self.write(
+            "connect", OK, f"{title_of(connection.source)} responds at {at}", connection, facts
+        )
         return True
 
     def reason_of(self, reports: Reports, source: Source) -> str:
@@ -77,28 +97,28 @@ class StepWriter:
         log.error("%s: internal error in a connection test (%s)", source.title, name)
         return f"internal error ({name}); see the log"
 
-    def write_identity(self, sightings: Sequence[Sighting], way: Way) -> None:
+    def write_identity(self, sightings: Sequence[Sighting], connection: TrialConnection) -> None:
         facts = identity_of(sightings)
         self.device |= {key: value for key, value in facts.items() if key not in self.device}
         if not facts:
-            self.write("identify", SKIPPED, "Not identified before login", way)
+            self.write("identify", SKIPPED, "Not identified before login", connection)
             return
         named = [str(facts[key]) for key in ("name", "model", "mac") if key in facts]
-        self.write("identify", OK, ", ".join(named) or "Identified", way, facts)
+        self.write("identify", OK, ", ".join(named) or "Identified", connection, facts)
 
-    def write_login(self, reports: Reports, source: Source, way: Way) -> bool:
+    def write_login(self, reports: Reports, source: Source, connection: TrialConnection) -> bool:
         findings = findings_of(reports)
         for kind in (CHANGED, WRONG, "login.method", "login.clock"):
             if kind in findings:
-                self.write("login", FAILED, findings[kind].text, way, {"reason": kind})
+                self.write("login", FAILED, findings[kind].text, connection, {"reason": kind})
                 return False
         if isinstance(reports, SessionRefused):
             text = f"The device is {reports.reason}. Close other viewers, then test again"
-            self.write("login", SKIPPED, text, way, {"reason": "busy"})
-            self.sources.append(way.source)
+            self.write("login", SKIPPED, text, connection, {"reason": "busy"})
+            self.sources.append(connection.source)
             return False
         if reason := self.reason_of(reports, source):
-            self.write("login", FAILED, f"The device stopped responding: {reason}", way)
+            self.write("login", FAILED, f"The device stopped responding: {reason}", connection)
             return False
         methods = [
             s.learned.method for s in sightings_of(reports) if s.learned and s.learned.method
@@ -111,26 +131,26 @@ class StepWriter:
             text = f"Logged in{name}"
         else:
             text = "No login required"
-        self.write("login", OK, text, way, {"method": methods[0]} if methods else {})
-        self.sources.append(way.source)
+        self.write("login", OK, text, connection, {"method": methods[0]} if methods else {})
+        self.sources.append(connection.source)
         return True
 
-    def write_streams(self, reports: Sequence[Report], way: Way) -> None:
+    def write_streams(self, reports: Sequence[Report], connection: TrialConnection) -> None:
         """Write what was found with the login: the streams or channels, or one stream's codec."""
         sightings, findings = sightings_of(reports), findings_of(reports)
         self.device |= {
             key: value for key, value in identity_of(sightings).items() if key not in self.device
         }
-        is_rtsp = way.source == RTSP
+        is_rtsp = connection.source == RTSP
         name = "describe" if is_rtsp else "streams"
         broken = [fault for kind, fault in findings.items() if kind.startswith("stream.")]
         if broken:
-            self.write(name, FAILED, broken[0].text, way, {"reason": broken[0].kind})
-            self.sources.remove(way.source)
+            self.write(name, FAILED, broken[0].text, connection, {"reason": broken[0].kind})
+            self.sources.remove(connection.source)
             return
         channels, streams = channels_of(sightings), streams_of(sightings)
         if is_rtsp and not channels:
-            self.describe(streams, way)
+            self.describe(streams, connection)
             return
         self.channels = self.channels or channels
         self.streams = _merged(self.streams, streams)
@@ -138,7 +158,9 @@ class StepWriter:
         noun = "channel" if channels else "stream"
         text = f"{count} {noun}" if count == 1 else f"{count} {noun}s"
         facts = {"channels": channels} if channels else {"streams": streams}
-        self.write(name, OK if count else FAILED, text if count else "No streams", way, facts)
+        self.write(
+            name, OK if count else FAILED, text if count else "No streams", connection, facts
+        )
 
     def stream_to_describe(self) -> Mapping[str, Any] | None:
         """The first stream or channel with a path, if any; one without signal only if all are."""
@@ -146,16 +168,16 @@ class StepWriter:
         lit = [stream for stream in reachable if stream.get("signal") is not False]
         return next(iter([*lit, *reachable]), None)
 
-    def describe(self, streams: list[dict[str, Any]], way: Way) -> None:
+    def describe(self, streams: list[dict[str, Any]], connection: TrialConnection) -> None:
         facts = {key: value for stream in streams[:1] for key, value in stream.items()}
-        facts["path"] = way.path
+        facts["path"] = connection.path
         for stream in (*self.channels, *self.streams):
-            if stream.get("path") == way.path:
+            if stream.get("path") == connection.path:
                 stream |= facts
                 break
         else:
             self.streams.insert(0, facts)
-        self.write("describe", OK, stream_text(facts), way, facts)
+        self.write("describe", OK, stream_text(facts), connection, facts)
 
     def write_result(self) -> None:
         facts = {

@@ -15,7 +15,15 @@ from typing import Any
 from discovery.logins import LoginGate
 from discovery.trial_probes import TrialLogin, TrialProbes
 from discovery.trial_reports import certificate_of, findings_of, sightings_of
-from discovery.trial_steps import FAILED, RTSP, SKIPPED, Step, TrialRequest, Way, title_of
+from discovery.trial_steps import (
+    FAILED,
+    RTSP,
+    SKIPPED,
+    Step,
+    TrialConnection,
+    TrialRequest,
+    title_of,
+)
 from discovery.trial_writer import CHANGED, StepWriter
 from sources.source import Source
 
@@ -111,39 +119,43 @@ class _Run:
     steps: StepWriter
 
     async def run(self) -> None:
-        for way in self.steps.request.ways:
-            source = self.probes.source(way.source)
+        for connection in self.steps.request.connections:
+            source = self.probes.source(connection.source)
             if source is None:
-                text = f"{title_of(way.source)} is not available on this server"
-                self.steps.write("connect", SKIPPED, text, way)
+                text = f"{title_of(connection.source)} is not available on this server"
+                self.steps.write("connect", SKIPPED, text, connection)
                 continue
-            await self.ask(source, self.with_found_path(way))
+            await self.ask(source, self.with_found_path(connection))
         self.steps.write_result()
 
-    def with_found_path(self, way: Way) -> Way:
-        """The way to the stream that ONVIF reported, unless the person gave a path."""
+    def with_found_path(self, connection: TrialConnection) -> TrialConnection:
+        """The connection to the stream that ONVIF reported, unless the person gave a path."""
         stream = self.steps.stream_to_describe()
-        if way.source != RTSP or way.path or stream is None:
-            return way
+        if connection.source != RTSP or connection.path or stream is None:
+            return connection
         port = stream.get("port")
         return replace(
-            way, path=str(stream["path"]), port=way.port or (port if type(port) is int else None)
+            connection,
+            path=str(stream["path"]),
+            port=connection.port or (port if type(port) is int else None),
         )
 
-    async def ask(self, source: Source, way: Way) -> None:
-        reports = await self.login.without_login(source, way)
-        if not self.steps.write_connected(reports, source, way):
+    async def ask(self, source: Source, connection: TrialConnection) -> None:
+        reports = await self.login.without_login(source, connection)
+        if not self.steps.write_connected(reports, source, connection):
             return
-        self.steps.write_identity(sightings_of(reports), way)
+        self.steps.write_identity(sightings_of(reports), connection)
         if changed := findings_of(reports).get(CHANGED):
-            self.steps.write("login", FAILED, changed.text, way, {"reason": CHANGED})
+            self.steps.write("login", FAILED, changed.text, connection, {"reason": CHANGED})
             return
-        if reason := self.login.no_login_reason(way, reports):
-            for name in ("login", "describe" if way.source == RTSP else "streams"):
-                self.steps.write(name, SKIPPED, reason, way)
+        if reason := self.login.no_login_reason(connection, reports):
+            for name in ("login", "describe" if connection.source == RTSP else "streams"):
+                self.steps.write(name, SKIPPED, reason, connection)
             return
         # The device that was identified is the one that gets the login.
-        way = replace(way, tls_pin=way.tls_pin or certificate_of(reports))
-        reports = await self.login.with_login(source, way)
-        if self.steps.write_login(reports, source, way) and not isinstance(reports, BaseException):
-            self.steps.write_streams(reports, way)
+        connection = replace(connection, tls_pin=connection.tls_pin or certificate_of(reports))
+        reports = await self.login.with_login(source, connection)
+        if self.steps.write_login(reports, source, connection) and not isinstance(
+            reports, BaseException
+        ):
+            self.steps.write_streams(reports, connection)

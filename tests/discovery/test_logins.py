@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from discovery.refused_logins import RefusedLogins
-from discovery.trial_steps import Step, TrialRequest, Way
+from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from fleet.model import Access, Device, Edit
 from store.secret_counts import SecretCounts
 from store.vault import Vault
@@ -355,8 +355,8 @@ def test_no_login_and_an_empty_password_are_two_things(make: Make, guard: Guarde
 
 
 def trial(guard: GuardedDevice, password: str = "wrong", username: str = "root") -> TrialRequest:
-    ways = (Way("onvif", guard.port), Way("rtsp", guard.port))
-    return TrialRequest(HOST, ways, username, password)
+    connections = (TrialConnection("onvif", guard.port), TrialConnection("rtsp", guard.port))
+    return TrialRequest(HOST, connections, username, password)
 
 
 def login_steps(engine: Engine, request: TrialRequest) -> list[Step]:
@@ -420,8 +420,8 @@ def test_a_login_that_a_trial_saw_refused_has_one_attempt_left(
 ) -> None:
     with GuardedDevice("another") as onvif:
         engine = make([two_accounts(guard, onvif)])
-        ways = (Way("onvif", onvif.port),)
-        login_steps(engine, TrialRequest(HOST, ways, "root", "right"))
+        connections = (TrialConnection("onvif", onvif.port),)
+        login_steps(engine, TrialRequest(HOST, connections, "root", "right"))
         ask(engine, times=6)
         assert (guard.refused, onvif.refused) == ([], ["right", "right"])
         assert len(guard.accepted) >= 4

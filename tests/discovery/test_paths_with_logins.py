@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.refused_logins import RefusedLogins
-from discovery.trial_steps import Step, TrialRequest, Way
+from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from fleet.model import Device, Edit
 from simulators.rtsp import Accounts, RtspDevice, RtspServers, Stream
 from sources import login_texts, rtsp
@@ -63,8 +63,8 @@ def tried(
     engine: Engine, servers: RtspServers, device: RtspDevice, password: str = "right", **more: Any
 ) -> dict[str, Step]:
     """The steps of a connection test by name."""
-    ways = (Way("rtsp", servers.port, PATH),)
-    request = TrialRequest(device.address, ways, "root", password, **more)
+    connections = (TrialConnection("rtsp", servers.port, PATH),)
+    request = TrialRequest(device.address, connections, "root", password, **more)
     return {step.name: step for step in engine.scanner.try_out(request)}
 
 
@@ -125,7 +125,9 @@ def test_the_last_attempt_is_the_path_alone_and_says_so(
 def test_tests_at_once_of_a_login_in_a_path_share_the_budget(
     make: Make, servers: RtspServers, device: RtspDevice
 ) -> None:
-    request = TrialRequest(device.address, (Way("rtsp", servers.port, PATH),), "root", "wrong")
+    request = TrialRequest(
+        device.address, (TrialConnection("rtsp", servers.port, PATH),), "root", "wrong"
+    )
     engine = make()
     running = [engine.scanner.try_out(request) for _ in range(4)]
     states = [step.state for trial in running for step in trial if step.name == "login"]

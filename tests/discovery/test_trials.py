@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery import trial_texts
-from discovery.trial_steps import Step, TrialRequest, Way
+from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from discovery.trials import MAX_TRIALS, TooManyTrials
 from fleet import identity
 from fleet.model import CannotAsk, Edit, Finding, Learned, NoAnswer, Report, Sighting, Target
@@ -101,11 +101,13 @@ def engine(tmp_path: Path, clock: Clock, onvif: Scripted, rtsp: Scripted) -> Ite
     engine.close()
 
 
-RTSP_ONLY = (Way("rtsp", 554, "/live"),)
+RTSP_ONLY = (TrialConnection("rtsp", 554, "/live"),)
 
 
-def request(password: str | None = SECRET, ways: Sequence[Way] = RTSP_ONLY) -> TrialRequest:
-    return TrialRequest(HOST, tuple(ways), "admin", password)
+def request(
+    password: str | None = SECRET, connections: Sequence[TrialConnection] = RTSP_ONLY
+) -> TrialRequest:
+    return TrialRequest(HOST, tuple(connections), "admin", password)
 
 
 def tried(engine: Engine, wanted: TrialRequest) -> list[Step]:
@@ -119,7 +121,7 @@ def states(steps: Sequence[Step]) -> list[tuple[str, str, str]]:
 def test_a_camera_is_tried_by_onvif_and_by_the_stream_that_onvif_names(
     engine: Engine, rtsp: Scripted
 ) -> None:
-    steps = tried(engine, request(ways=(Way("onvif"), Way("rtsp"))))
+    steps = tried(engine, request(connections=(TrialConnection("onvif"), TrialConnection("rtsp"))))
     assert states(steps) == [
         ("onvif", "connect", "ok"),
         ("onvif", "identify", "ok"),
@@ -144,7 +146,7 @@ def test_a_camera_is_tried_by_onvif_and_by_the_stream_that_onvif_names(
 def test_another_device_at_the_address_gets_no_saved_login(engine: Engine, onvif: Scripted) -> None:
     engine.tracker.apply([onvif_sighting("mac:d4:2d:c5:00:00:08")], now())
     (known,) = engine.tracker.devices().values()
-    wanted = replace(request(ways=(Way("onvif"),)), device=known)
+    wanted = replace(request(connections=(TrialConnection("onvif"),)), device=known)
     steps = tried(engine, wanted)
     assert [step.state for step in steps if step.name == "login"] == ["skipped"]
     assert "Another device responds" in steps[2].text
@@ -262,7 +264,7 @@ def test_the_login_goes_only_to_the_certificate_that_was_identified(
         sighting(target, "rtsp"),
         finding(target, "tls.changed", "another certificate"),
     ]
-    steps = tried(engine, request(ways=(replace(RTSP_ONLY[0], tls_pin="cd" * 32),)))
+    steps = tried(engine, request(connections=(replace(RTSP_ONLY[0], tls_pin="cd" * 32),)))
     assert [target.tls_pin for target in rtsp.asked] == ["cd" * 32]
     assert (steps[2].state, steps[2].text) == ("failed", "another certificate")
 
@@ -274,7 +276,7 @@ def test_an_error_in_a_source_ends_its_own_part_alone(
         raise ZeroDivisionError(f"{target.username}:{target.secret}")
 
     onvif.behaviour = lambda target: fail(target) if target.may_login else onvif_camera(target)
-    steps = tried(engine, request(ways=(Way("onvif"), *RTSP_ONLY)))
+    steps = tried(engine, request(connections=(TrialConnection("onvif"), *RTSP_ONLY)))
     assert ("onvif", "login", "failed") in states(steps)
     assert states(steps)[-1] == ("", "result", "ok")
     assert "ZeroDivisionError" in caplog.text
@@ -286,13 +288,13 @@ def test_one_source_alone_is_enough(engine: Engine, onvif: Scripted) -> None:
         raise NoAnswer("HTML instead of ONVIF")
 
     onvif.behaviour = fail
-    steps = tried(engine, request(ways=(Way("onvif"), *RTSP_ONLY)))
+    steps = tried(engine, request(connections=(TrialConnection("onvif"), *RTSP_ONLY)))
     assert steps[-1].state == "ok"
     assert steps[-1].facts["sources"] == ["rtsp"]
 
 
 def test_a_source_that_this_server_does_not_have_is_skipped(engine: Engine) -> None:
-    steps = tried(engine, request(ways=(Way("carrier"), *RTSP_ONLY)))
+    steps = tried(engine, request(connections=(TrialConnection("carrier"), *RTSP_ONLY)))
     assert (steps[0].state, steps[-1].state) == ("skipped", "ok")
 
 
@@ -322,7 +324,7 @@ def dark_first(target: Target) -> list[Report]:
 
 def test_a_recorder_names_its_channels(engine: Engine, onvif: Scripted) -> None:
     onvif.behaviour = recorder
-    steps = tried(engine, request(ways=(Way("onvif"),)))
+    steps = tried(engine, request(connections=(TrialConnection("onvif"),)))
     assert steps[3].text == "2 channels"
     assert steps[-1].facts["channels"] == [
         {
@@ -341,7 +343,7 @@ def test_a_channel_with_signal_is_described_by_rtsp(
     engine: Engine, onvif: Scripted, rtsp: Scripted, behaviour: Behaviour, path: str
 ) -> None:
     onvif.behaviour = behaviour
-    steps = tried(engine, request(ways=(Way("onvif"), Way("rtsp"))))
+    steps = tried(engine, request(connections=(TrialConnection("onvif"), TrialConnection("rtsp"))))
     assert {(target.port, target.path) for target in rtsp.asked} == {(8554, path)}
     assert [step.state for step in steps if step.name == "describe"] == ["ok"]
     result = steps[-1].facts
@@ -353,7 +355,10 @@ def test_a_channel_with_signal_is_described_by_rtsp(
 def test_the_streams_of_onvif_follow_the_one_that_rtsp_described(
     engine: Engine, rtsp: Scripted
 ) -> None:
-    steps = tried(engine, request(ways=(Way("rtsp", 8554, "/sub"), Way("onvif"))))
+    steps = tried(
+        engine,
+        request(connections=(TrialConnection("rtsp", 8554, "/sub"), TrialConnection("onvif"))),
+    )
     assert [step.source for step in steps if step.name == "connect"] == ["rtsp", "onvif"]
     streams = steps[-1].facts["streams"]
     assert [stream["path"] for stream in streams] == ["/sub", "/main"]

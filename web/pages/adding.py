@@ -111,7 +111,7 @@ def _save(form: NewCamera, is_tested: bool) -> Saved:
     values, place = form.values(), form.place()
     channels: list[NewChannel] = []
     if not is_tested:
-        ways = [form.connection(place.source, new_camera.fields_of(place))]
+        connections = [form.connection(place.source, new_camera.fields_of(place))]
     else:
         result = form.result
         if result is None or not result.is_ready:
@@ -119,19 +119,21 @@ def _save(form: NewCamera, is_tested: bool) -> Saved:
                 "The address or the login was changed after the test, or the test is too old",
                 "Test again, or save without testing.",
             )
-        ways = [form.connection(source, way) for source, way in result.ways]
+        connections = [
+            form.connection(source, connection) for source, connection in result.connections
+        ]
         if result.is_recorder:
             values["likely_kind"] = RECORDER
             channels = _channels(result)
         elif result.choices:
-            ways.append(form.connection(trials.RTSP, _chosen(result).connection))
-    return _saved(form, values, ways, channels)
+            connections.append(form.connection(trials.RTSP, _chosen(result).connection))
+    return _saved(form, values, connections, channels)
 
 
 def _saved(
     form: NewCamera,
     values: dict[str, Any],
-    ways: Sequence[Connection],
+    connections: Sequence[Connection],
     channels: Sequence[NewChannel],
 ) -> Saved:
     """Save as a new device, or as the known one that the person chose. Raises Refused."""
@@ -143,11 +145,13 @@ def _saved(
             "same_as", "There is a device at this address", "Choose whether it is the same one."
         )
     if choice in known:
-        return adding.add_connections(known[choice], ways)
+        return adding.add_connections(known[choice], connections)
     if channel_of in known:
-        streams = [way for way in ways if way.source == trials.RTSP]
-        return adding.add_device({**values, "channel_of": known[channel_of].id}, streams or ways)
-    return adding.add_device({**values, "is_another": choice == ANOTHER}, ways, channels)
+        streams = [connection for connection in connections if connection.source == trials.RTSP]
+        return adding.add_device(
+            {**values, "channel_of": known[channel_of].id}, streams or connections
+        )
+    return adding.add_device({**values, "is_another": choice == ANOTHER}, connections, channels)
 
 
 def _chosen(result: Result) -> Choice:
@@ -194,7 +198,9 @@ def known_at(form: NewCamera) -> list[Device]:
         if device.retired_at is None
         and device.site == form.site
         and not is_channel(device)
-        and (device.address == host or any(way.host == host for way in device.access.values()))
+        and (
+            device.address == host or any(access.host == host for access in device.access.values())
+        )
     ]
 
 

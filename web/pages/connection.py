@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
 
-from discovery.trial_steps import Step, TrialRequest, Way
+from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from fleet import access_fields, labels
 from fleet import logins as known_logins
 from fleet.model import Access, Device, NotFound, Refused
@@ -178,30 +178,34 @@ def _trial(
             "host", "The address of the device is not known yet", "Enter it."
         )
     _check_may_test(device, source, host, access)
-    way = Way(source, access.port, access.path, bool(access.options.get("tls")), access.tls_pin)
+    connection = TrialConnection(
+        source, access.port, access.path, bool(access.options.get("tls")), access.tls_pin
+    )
     match login.choice:
         case "keep":
-            return _trial_of_saved(device, source, host, way)
+            return _trial_of_saved(device, source, host, connection)
         case "saved":
             chosen = credentials.login_of(login.credentials)
-            return TrialRequest(host, (way,), *chosen, digest_only=True)
+            return TrialRequest(host, (connection,), *chosen, digest_only=True)
     has_name = login.choice in (PASSWORD, EMPTY)
-    return TrialRequest(host, (way,), login.username if has_name else None, secret)
+    return TrialRequest(host, (connection,), login.username if has_name else None, secret)
 
 
-def _trial_of_saved(device: Device, source: str, host: str, way: Way) -> TrialRequest:
+def _trial_of_saved(
+    device: Device, source: str, host: str, connection: TrialConnection
+) -> TrialRequest:
     """The trial with the login that the device has, which nothing is sent to but that device where
     it is saved to be, and only in ways that do not reveal the password. Raises SecretLost."""
     monitor = current_monitor()
     fleet = monitor.tracker.fleet()
     known = known_logins.resolved(device, source, fleet.devices, fleet.credentials)
-    reason = _doubt(device, known, host, way)
+    reason = _doubt(device, known, host, connection)
     if reason:
-        return TrialRequest(host, (way,), may_login=False, no_login_reason=reason)
+        return TrialRequest(host, (connection,), may_login=False, no_login_reason=reason)
     return TrialRequest(
         host,
         # What the form has as certificate is not confirmed yet.
-        (replace(way, tls_pin=known.tls_pin),),
+        (replace(connection, tls_pin=known.tls_pin),),
         known.username,
         monitor.secrets.unseal(known.secret) if known.secret else None,
         digest_only=True,
@@ -209,10 +213,10 @@ def _trial_of_saved(device: Device, source: str, host: str, way: Way) -> TrialRe
     )
 
 
-def _doubt(device: Device, known: Access, host: str, way: Way) -> str:
+def _doubt(device: Device, known: Access, host: str, connection: TrialConnection) -> str:
     """Why the saved login is not sent there; empty if it may be."""
-    uses_tls = bool(known.options.get("tls"))
-    if (known.host or device.address, known.port, uses_tls) != (host, way.port, way.tls):
+    saved = known.host or device.address, known.port, bool(known.options.get("tls"))
+    if saved != (host, connection.port, connection.tls):
         return NOT_SENT
     is_elsewhere = known.secret is not None and known.secret_host != host
     has_finding = any(fault.kind in DOUBTS for fault in device.findings)

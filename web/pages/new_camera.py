@@ -47,15 +47,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a test found. `tested` is what was asked with which login; `ways` are the connections
-    that worked, by source and without login."""
+    """What a test found. `tested` is what was asked with which login; `connections` are those that
+    worked, by source and without login."""
 
     tested: tuple[object, ...] = field(repr=False)
     steps: Sequence[StepRow] = ()
     is_ready: bool = False
     is_recorder: bool = False
     choices: Sequence[Choice] = ()
-    ways: Sequence[tuple[str, Mapping[str, Any]]] = field(default=(), repr=False)
+    connections: Sequence[tuple[str, Mapping[str, Any]]] = field(default=(), repr=False)
     own_name: str = ""
 
 
@@ -112,9 +112,9 @@ class NewCamera:
             fault.field = "address"
             raise
 
-    def connection(self, source: str, way: Mapping[str, Any]) -> Connection:
+    def connection(self, source: str, values: Mapping[str, Any]) -> Connection:
         """A connection with the login of the form."""
-        login, fields = self.login, dict(way)
+        login, fields = self.login, dict(values)
         options = dict(fields.pop("options", {}))
         if login.choice in (PASSWORD, EMPTY):
             fields["username"] = login.username

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from discovery.trial_reports import stream_text
-from discovery.trial_steps import Step, TrialRequest, Way
+from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from web.http.actions import trials
 from web.pages.connection_form import SAVED
 from web.pages.new_camera import Choice, NewCamera, Place, Result, fields_of
@@ -17,17 +17,20 @@ def run(form: NewCamera) -> Iterator[Step]:
     """The steps of the test as they come. Raises Invalid and HttpError before it begins."""
     place, (username, password) = form.place(), form.tried_login
     is_of_set = form.login.choice == SAVED
-    request = TrialRequest(place.host, _ways(place), username, password, digest_only=is_of_set)
+    request = TrialRequest(
+        place.host, _connections(place), username, password, digest_only=is_of_set
+    )
     return iter(trials.begin(request))
 
 
-def _ways(place: Place) -> tuple[Way, ...]:
+def _connections(place: Place) -> tuple[TrialConnection, ...]:
     """The stream of a URL first, else ONVIF, which names the streams. A URL leaves the other
     protocol at its usual place."""
-    given = Way(place.source, place.port, place.path, place.tls)
+    given = TrialConnection(place.source, place.port, place.path, place.tls)
     if place.source != RTSP:
-        return (given, Way(RTSP))
-    return (given, Way(ONVIF)) if place.path.strip("/") else (Way(ONVIF), given)
+        return (given, TrialConnection(RTSP))
+    onvif = TrialConnection(ONVIF)
+    return (given, onvif) if place.path.strip("/") else (onvif, given)
 
 
 def result(form: NewCamera, steps: Sequence[Step]) -> Result:
@@ -37,22 +40,28 @@ def result(form: NewCamera, steps: Sequence[Step]) -> Result:
     if not sources:
         return Result(form.tested, shown)
     place, pins = form.place(), _certificates(steps)
-    ways = {way.source: _fields(place.host, way, pins) for way in _ways(place)}
+    connections = {
+        connection.source: _fields(place.host, connection, pins)
+        for connection in _connections(place)
+    }
     channels = facts.get("channels") or ()
     streams = channels or (facts.get("streams") if RTSP in sources else None) or ()
     choices = [
-        _choice(number, stream, ways[RTSP], bool(channels)) for number, stream in enumerate(streams)
+        _choice(number, stream, connections[RTSP], bool(channels))
+        for number, stream in enumerate(streams)
     ]
-    kept = [(name, ways[name]) for name in sources if name in ways]
+    kept = [(name, connections[name]) for name in sources if name in connections]
     if choices:
-        kept = [(name, way) for name, way in kept if name != RTSP]
+        kept = [(name, connection) for name, connection in kept if name != RTSP]
     named = str(facts.get("name") or facts.get("model") or "")
     return Result(form.tested, shown, True, bool(channels), tuple(choices), tuple(kept), named)
 
 
-def _fields(host: str, way: Way, pins: Mapping[str, str]) -> dict[str, Any]:
-    fields = fields_of(Place(way.source, host, way.port, way.path, way.tls))
-    return fields | ({"tls_pin": pins[way.source]} if way.source in pins else {})
+def _fields(host: str, connection: TrialConnection, pins: Mapping[str, str]) -> dict[str, Any]:
+    fields = fields_of(
+        Place(connection.source, host, connection.port, connection.path, connection.tls)
+    )
+    return fields | ({"tls_pin": pins[connection.source]} if connection.source in pins else {})
 
 
 def _certificates(steps: Sequence[Step]) -> dict[str, str]:
@@ -62,10 +71,10 @@ def _certificates(steps: Sequence[Step]) -> dict[str, str]:
 
 
 def _choice(
-    number: int, stream: Mapping[str, Any], way: Mapping[str, Any], channel: bool
+    number: int, stream: Mapping[str, Any], connection: Mapping[str, Any], channel: bool
 ) -> Choice:
     """A stream or a channel of the device, whose texts are its own."""
-    fields = dict(way)
+    fields = dict(connection)
     if path := stream.get("path"):
         fields["path"] = str(path)
     if type(port := stream.get("port")) is int:

@@ -50,16 +50,20 @@ class Saved:
 
 
 def add_device(
-    values: Mapping[str, Any], ways: Sequence[Connection], channels: Sequence[NewChannel] = ()
+    values: Mapping[str, Any],
+    connections: Sequence[Connection],
+    channels: Sequence[NewChannel] = (),
 ) -> Saved:
     """Add a device with its first connection, then all others and the channels. Raises Refused,
     before anything was added, and HttpError (401, 403)."""
     with current_monitor().secrets.sealing() as seal:
-        events = _apply([_edit("add", "", {**values, **ways[0].sealed(seal)})])
+        events = _apply([_edit("add", "", {**values, **connections[0].sealed(seal)})])
         id = next(event.device for event in events if event.kind == "device.added")
         assert id is not None  # nosec B101  events of this kind have a device
         recorder = current_monitor().tracker.devices()[id]
-        more = [_edit("link", f"id:{id}", way.sealed(seal)) for way in ways[1:]]
+        more = [
+            _edit("link", f"id:{id}", connection.sealed(seal)) for connection in connections[1:]
+        ]
         more += [edit for channel in channels for edit in _channel_edits(channel, recorder, values)]
         refused: dict[int, Refused | HttpError] = {}
         events += _apply(more, refused) if more else []
@@ -67,10 +71,12 @@ def add_device(
     return Saved(id, _undoable(events))
 
 
-def add_connections(device: Device, ways: Sequence[Connection]) -> Saved:
+def add_connections(device: Device, connections: Sequence[Connection]) -> Saved:
     """Add the connections to a device that is known. Raises Refused and HttpError (401, 403)."""
     with current_monitor().secrets.sealing() as seal:
-        edits = [_edit("link", f"id:{device.id}", way.sealed(seal)) for way in ways]
+        edits = [
+            _edit("link", f"id:{device.id}", connection.sealed(seal)) for connection in connections
+        ]
         return Saved(device.id, _undoable(_apply(edits)))
 
 

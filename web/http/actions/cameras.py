@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request
 
-from discovery.trial_steps import TrialRequest, Way
+from discovery.trial_steps import TrialConnection, TrialRequest
 from discovery.trials import Trial
 from fleet import access_fields, labels, logins, public, stream_url
 from fleet.edit import editing
@@ -88,13 +88,16 @@ def add_camera(given: NewCamera) -> SavedDevice:
     if reached.host is None:
         raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
     with current_monitor().secrets.sealing() as seal:
-        ways = _new_ways(reached, given, seal)
+        connections = _new_connections(reached, given, seal)
         if given.same_as is not None:
             device = visible_fleet().device(str(given.same_as))
-            edits = [_edit(f"id:{device.id}", "link", {**way, "source": s}) for s, way in ways]
+            edits = [
+                _edit(f"id:{device.id}", "link", {**connection, "source": s})
+                for s, connection in connections
+            ]
             edits += [_edit(f"id:{device.id}", "change", values)] if values else []
         else:
-            edits = [_addition(ways, {**values, **_beside(given)})]
+            edits = [_addition(connections, {**values, **_beside(given)})]
         events = _apply(edits, "device.add")
     return _saved(events, given.same_as, _warnings(given))
 
@@ -123,12 +126,12 @@ def _change(
     """All changes in one write, with those of `more`: (kind, fields) of other sources. Raises
     Refused and HttpError."""
     reached, values = _reached(given, device), _values(given, device)
-    ways = [*_changed_ways(device, reached, given, seal), *more]
-    if ways:
+    connections = [*_changed_connections(device, reached, given, seal), *more]
+    if connections:
         check_may_connect()
     edits = [edit_of(device, "change", values)] if values else []
-    edits += [_edit(f"id:{device.id}", kind, fields) for kind, fields in ways]
-    right = ("device.add",) if ways else ("device.edit", device.id)
+    edits += [_edit(f"id:{device.id}", kind, fields) for kind, fields in connections]
+    right = ("device.add",) if connections else ("device.edit", device.id)
     events = _apply(edits, *right) if edits else []
     return _saved(events, device.id, _warnings(given))
 
@@ -139,11 +142,11 @@ def add_device(given: NewDevice) -> SavedDevice:
         raise invalid("ip_address", "The address is missing", "Send ip_address.")
     values = {**_values(given), "kind": kind_of(given.device_type), "is_another": given.is_another}
     interval = DEVICE_INTERVAL if given.interval is None else given.interval
-    way: dict[str, Any] = {"host": given.ip_address, "interval": interval}
+    connection: dict[str, Any] = {"host": given.ip_address, "interval": interval}
     with current_monitor().secrets.sealing() as seal:
         if given.snmp_community:
-            way["secret_options"] = {"community": seal(given.snmp_community)}
-        events = _apply([_addition([(SNMP, way)], values)], "device.add")
+            connection["secret_options"] = {"community": seal(given.snmp_community)}
+        events = _apply([_addition([(SNMP, connection)], values)], "device.add")
     unchecked = [CAMERA_NOT_CHECKED] if values["kind"] in CAMERAS else []
     return _saved(events, None, [*_warnings(given), *unchecked])
 
@@ -154,13 +157,13 @@ def change_device(device: Device, given: DeviceFields) -> SavedDevice:
         given.model_dump(exclude_unset=True, exclude={"snmp_community"})
     )
     with current_monitor().secrets.sealing() as seal:
-        ways = []
+        connections = []
         if "snmp_community" in given.model_fields_set:
             text = given.snmp_community
             community = {"community": seal(text)} if text else {}
             kind = "change" if SNMP in device.access else "link"
-            ways.append((kind, {"source": SNMP, "secret_options": community}))
-        saved = _change(device, fields, seal, ways)
+            connections.append((kind, {"source": SNMP, "secret_options": community}))
+        saved = _change(device, fields, seal, connections)
     return replace(saved, warnings=_warnings(given))
 
 
@@ -204,18 +207,20 @@ def begin_trial(given: ConnectionFields) -> Trial:
     if reached.host is None:
         raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
     onvif = given.onvif
-    by_onvif = Way(ONVIF, onvif.port, onvif.path, onvif.tls) if onvif else Way(ONVIF)
-    by_rtsp = Way(RTSP, reached.port, reached.path or "", bool(reached.tls))
+    by_onvif = TrialConnection(ONVIF)
+    if onvif:
+        by_onvif = TrialConnection(ONVIF, onvif.port, onvif.path, onvif.tls)
+    by_rtsp = TrialConnection(RTSP, reached.port, reached.path or "", bool(reached.tls))
     # Of a URL, the stream that the person means is asked first.
     has_path = bool((reached.path or "").strip("/"))
-    ways = (by_rtsp, by_onvif) if has_path else (by_onvif, by_rtsp)
+    connections = (by_rtsp, by_onvif) if has_path else (by_onvif, by_rtsp)
     login = (reached.username, reached.password or None)
     if reached.credentials:
         login = credentials.login_of(reached.credentials)
     return trials.begin(
         TrialRequest(
             access_fields.endpoint(reached.host).host,
-            ways,
+            connections,
             *login,
             digest_only=bool(reached.credentials),
         )
@@ -303,8 +308,8 @@ def _has_login(given: ConnectionFields, url: StreamUrl | None) -> bool:
 
 
 def _saved_username(device: Device | None) -> str | None:
-    ways = device.access.values() if device else ()
-    return next((access.username for access in ways if access.username), None)
+    accesses = device.access.values() if device else ()
+    return next((access.username for access in accesses if access.username), None)
 
 
 def _check_same(name: str, value: object | None, of_url: object | None) -> None:
@@ -318,7 +323,9 @@ def _check_same(name: str, value: object | None, of_url: object | None) -> None:
 # -- the access of the sources ----------------------------------------------------------------
 
 
-def _new_ways(reached: _Given, given: CameraFields, seal: Seal) -> list[tuple[str, dict[str, Any]]]:
+def _new_connections(
+    reached: _Given, given: CameraFields, seal: Seal
+) -> list[tuple[str, dict[str, Any]]]:
     """The access of each source by which a new camera is reached."""
     common: dict[str, Any] = {"host": reached.host}
     if given.interval is not None:
@@ -373,7 +380,7 @@ def _login(reached: _Given, seal: Seal, is_set_chosen: bool = False) -> dict[str
     return fields
 
 
-def _changed_ways(
+def _changed_connections(
     device: Device, reached: _Given, given: CameraFields, seal: Seal
 ) -> list[tuple[str, dict[str, Any]]]:
     """(kind, fields) of the edit of each source whose access changes, or is new."""
@@ -437,9 +444,9 @@ def _edit(identity: str, kind: str, fields: Mapping[str, Any]) -> Edit:
     return Edit(kind, identity, fields, actor_name(), current_monitor().clock())
 
 
-def _addition(ways: Sequence[tuple[str, dict[str, Any]]], values: Mapping[str, Any]) -> Edit:
-    (source, way), *others = ways
-    fields = {**values, **way, "source": source}
+def _addition(connections: Sequence[tuple[str, dict[str, Any]]], values: Mapping[str, Any]) -> Edit:
+    (source, connection), *others = connections
+    fields = {**values, **connection, "source": source}
     return _edit("", "add", fields | ({"more": dict(others)} if others else {}))
 
 
