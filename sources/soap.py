@@ -22,17 +22,17 @@ _SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 _TOKEN = _SECURITY + "username-token-profile-1.0"
 
 LOGIN, CLOCK, METHOD = "login", "clock", "method"
-"""Why a request was refused: the login is missing or wrong, the clocks differ, or this way to log
-in is not the one that the device wants."""
-TOKEN = "token"  # nosec B105 (a way to log in)
-"""The way to log in that is in the envelope. The others are schemes of HTTP."""
+"""Why a request was refused: the login is missing or wrong, the clocks differ, or the device wants
+another login method."""
+TOKEN = "token"  # nosec B105 (a login method)
+"""The login method within the envelope. The others are schemes of HTTP."""
 _CLOCK_TEXTS = ("timecheck", "timestamp", "messageexpired", "clock", "invalidtime", "timeerror")
 _LOGIN_TEXTS = (
     *("notauthori", "unauthori", "authorityfail", "authentication", "authorization", "password"),
     *("accessdenied", "notpermitted", "operationprohibited", "locked"),
 )
 MAX_TEXT = 4096
-"""Bytes of a response that are searched for the number of attempts left."""
+"""Bytes of a refusal that are searched for the number of login attempts left."""
 
 
 def envelope(namespace: str, body: str, security: str = "") -> bytes:
@@ -69,7 +69,8 @@ def username_token(login: Login, created: datetime, nonce: bytes) -> str:
 class Response:
     """A response. `body` is the tree below the SOAP body, None where there is none, and then
     `trouble` says what came instead. `fault` is every text of a SOAP fault, in lower case without
-    blanks; empty if there is no fault."""
+    blanks; empty if there is no fault. `attempts_left` is how many more logins the device accepts
+    before it locks the account, 0 once it is locked; None if the response does not say."""
 
     status: int
     body: xml_tree.Tree | None
@@ -120,8 +121,8 @@ def _texts(node: object) -> Iterable[str]:
 def refusal(response: Response, schemes: Iterable[str], sent: str) -> str:
     """Why the device refused: one of LOGIN, CLOCK and METHOD; empty if it did not.
 
-    `schemes` are the login methods that its HTTP answer offers, in lower case; `sent` is the way in
-    which the request logged in: TOKEN, a scheme of HTTP, or nothing.
+    `schemes` are the login methods that its HTTP answer offers, in lower case; `sent` is the
+    method by which the request logged in: TOKEN, a scheme of HTTP, or empty.
     """
     if response.is_success:
         return ""
