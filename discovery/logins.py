@@ -303,12 +303,13 @@ class LoginGate:
         if self._refused.is_empty:
             return 0
         devices = self._tracker.devices()
-        ways = {_way(device, source, login): (device, source, login)}
+        members = {_destination(device, source, login): (device, source, login)}
         for id, name in self._family(device, source):
             other = self._resolved(devices[id], name)
             if other.username == login.username:
-                ways.setdefault(_way(devices[id], name, other), (devices[id], name, other))
-        sent = {self._sent(*way) for way in ways.values()} - {None}
+                key = _destination(devices[id], name, other)
+                members.setdefault(key, (devices[id], name, other))
+        sent = {self._sent(*member) for member in members.values()} - {None}
         return sum(self._refused.of(each) for each in sent if each)
 
     def _spent(self, device: Device, source: str) -> _Spent:
@@ -433,7 +434,7 @@ def _place(device: Device, access: Access) -> tuple[str | None, int | None]:
     return access.host or device.address, access.port
 
 
-def _way(device: Device, source: str, login: Access) -> tuple[object, ...]:
+def _destination(device: Device, source: str, login: Access) -> tuple[object, ...]:
     return login.host or device.address, port_of(source, login), login.secret
 
 

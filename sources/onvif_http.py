@@ -53,8 +53,8 @@ NEEDED = "needed"
 
 @dataclass(slots=True)
 class Logins:
-    """What one probe knows about the login. `refusals` includes those of the target. `way` is the
-    method in use: that of the token, or a scheme of HTTP."""
+    """What one probe knows about the login. `refusals` includes those of the target. `scheme` is
+    the method in use: that of the token, or a scheme of HTTP."""
 
     login: Login | None
     may_login: bool
@@ -62,7 +62,7 @@ class Logins:
     refusals: int
     attempts_left: int | None
     outcome: str = ""
-    way: str = ""
+    scheme: str = ""
     authorization: Authorization | None = None
     ahead: float = 0.0
     """Seconds that the device's clock is ahead; the token has its time."""
@@ -85,7 +85,7 @@ class Logins:
         """The name of the method that was accepted, as Learned has it."""
         if self.outcome != ACCEPTED:
             return ""
-        return f"digest-{self.algorithm}" if self.way == "digest" else self.way
+        return f"digest-{self.algorithm}" if self.scheme == "digest" else self.scheme
 
     @property
     def algorithm(self) -> str:
@@ -146,12 +146,12 @@ class Conversation:
         if not response.is_success and self._must_withhold(place):
             logins.has_withheld = True
             return response
-        if logins.way in ("digest", "basic"):
+        if logins.scheme in ("digest", "basic"):
             # Some devices have a new nonce for each request, and say so only now.
             if response.status == 401 and self._renew(is_silent=True):
                 response = await self.send(place, namespace, body)
             return response
-        if logins.way or not soap.refusal(response, logins.schemes, ""):
+        if logins.scheme or not soap.refusal(response, logins.schemes, ""):
             return response
         return await self._log_in(response, place, namespace, body)
 
@@ -202,7 +202,7 @@ class Conversation:
         """Each login that was sent and not accepted is spent, whatever the device answers."""
         logins = self.logins
         if not logins.has_budget:
-            logins.outcome, logins.way = WRONG, ""
+            logins.outcome, logins.scheme = WRONG, ""
             return response
         try:
             self._authorize()
@@ -211,14 +211,14 @@ class Conversation:
             return response
         for _ in range(MAX_ANSWERS):
             response = await self.send(place, namespace, body)
-            if not soap.refusal(response, logins.schemes, logins.way):
+            if not soap.refusal(response, logins.schemes, logins.scheme):
                 return self._accepted(response)
             self._refused(response)
             is_outdated = self._renew(is_silent=False)
             if not (is_outdated and logins.has_budget):
                 break
         logins.outcome = METHOD if is_outdated else WRONG
-        logins.way, logins.authorization = "", None
+        logins.scheme, logins.authorization = "", None
         return response
 
     def _authorize(self) -> None:
@@ -229,7 +229,7 @@ class Conversation:
             logins.challenges, may_use_basic=not logins.digest_only
         )
         logins.authorization = Authorization(challenge, logins.login)
-        logins.way = challenge.scheme
+        logins.scheme = challenge.scheme
         # After one Digest, Basic would show the password to any device that asks for it.
         logins.digest_only = logins.digest_only or challenge.scheme == "digest"
 
@@ -238,7 +238,7 @@ class Conversation:
         logins, theirs = self.logins, self.logins.ahead
         clocks = (theirs, 0.0) if abs(theirs) > CLOCK_MATTERS else (theirs,)
         for ahead in clocks:
-            logins.way, logins.ahead = soap.TOKEN, ahead
+            logins.scheme, logins.ahead = soap.TOKEN, ahead
             response = await self.send(place, namespace, body)
             reason = soap.refusal(response, logins.schemes, soap.TOKEN)
             if not reason:
@@ -254,7 +254,7 @@ class Conversation:
             logins.outcome = WRONG
             if not logins.has_budget:
                 break
-        logins.way = ""
+        logins.scheme = ""
         return response
 
     def _accepted(self, response: Response) -> Response:
@@ -295,7 +295,7 @@ class Conversation:
 
     def _token(self) -> str:
         logins = self.logins
-        if logins.way != soap.TOKEN or logins.login is None:
+        if logins.scheme != soap.TOKEN or logins.login is None:
             return ""
         moment = self.clock() + timedelta(seconds=logins.ahead)
         return soap.username_token(logins.login, moment, os.urandom(16))
@@ -306,9 +306,9 @@ class Conversation:
         headers = {"Content-Type": kind, "User-Agent": net.USER_AGENT}
         headers["Accept-Encoding"] = "identity"
         logins = self.logins
-        if logins.authorization is None or not logins.way:
+        if logins.authorization is None or not logins.scheme:
             return headers
-        if logins.way == "basic" and not self._may_reveal(place):
+        if logins.scheme == "basic" and not self._may_reveal(place):
             return headers
         headers["Authorization"] = logins.authorization.answer("POST", place.path, data)
         return headers

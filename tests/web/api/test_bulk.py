@@ -422,8 +422,8 @@ def test_port_path_and_login_of_a_protocol_are_changed_on_many(make_home: Any) -
     assert [(row["name"], row["error"]) for row in body["failed"]] == [
         ("Ramp", "Ramp is not checked by RTSP")
     ]
-    ways = [home.device(str(id)).access["rtsp"] for id in (1, 2, 4)]
-    assert [(way.path, way.username, bool(way.secret)) for way in ways] == [
+    accesses = [home.device(str(id)).access["rtsp"] for id in (1, 2, 4)]
+    assert [(each.path, each.username, bool(each.secret)) for each in accesses] == [
         ("/b", "new", True),
         ("/b", "new", True),
         ("/b", "new", False),

@@ -116,8 +116,8 @@ def test_two_records_of_one_camera_are_checked_at_once_after_they_are_merged(pla
     home = place.home
 
     def ids() -> list[int]:
-        ways = {device.id: device.access.get("onvif") for device in home.devices()}
-        return [id for id, way in ways.items() if way and way.host == TWICE]
+        accesses = {device.id: device.access.get("onvif") for device in home.devices()}
+        return [id for id, each in accesses.items() if each and each.host == TWICE]
 
     def seen_at(id: int) -> datetime | None:
         state = home.device(str(id)).states.get("onvif")

@@ -254,7 +254,7 @@ def test_an_address_alone_is_asked_by_onvif_and_rtsp(home: Home, probed: Probed)
     host = fresh_address()
     saved = add(home, {"ip_address": host, "username": "admin", "password": "word"})
     access = home.device(str(saved["camera"]["id"])).access
-    assert {name: (way.host, way.username) for name, way in access.items()} == {
+    assert {name: (each.host, each.username) for name, each in access.items()} == {
         "rtsp": (host, "admin"),
         "onvif": (host, "admin"),
     }

@@ -172,27 +172,27 @@ def _access_edit(device: Device, given: Mapping[str, Any], seal: Seal | None) ->
     HttpError (403)."""
     check_may_connect()
     source, fields = given["source"], dict(given)
-    way, password = device.access.get(source), fields.pop("password", None)
-    if way is None:
+    access, password = device.access.get(source), fields.pop("password", None)
+    if access is None:
         raise Refused(
             f"{labels.name(device)} is not checked by {source.upper()}",
             "Add a connection on its page first.",
         )
-    if password and not (fields.get("username") or way.username):
+    if password and not (fields.get("username") or access.username):
         raise Invalid("The user name is missing", "Enter the user name of the password.")
-    is_moved = fields.get("port", way.port) != way.port
+    is_moved = fields.get("port", access.port) != access.port
     if password and seal and (is_moved or not imports.has_password(device, source, password)):
         fields["secret"] = seal(password)
     if password or "username" in fields:
-        fields |= {"credentials": "", "options": _without_login_choice(way)}
-    elif way.credentials and is_moved:
+        fields |= {"credentials": "", "options": _without_login_choice(access)}
+    elif access.credentials and is_moved:
         # Who may choose a set for the device chooses it for the new port.
-        fields["credentials"] = way.credentials
+        fields["credentials"] = access.credentials
     return edit_of(device, "change", fields)
 
 
-def _without_login_choice(way: Access) -> dict[str, Any]:
-    return {name: value for name, value in way.options.items() if name != "login"}
+def _without_login_choice(access: Access) -> dict[str, Any]:
+    return {name: value for name, value in access.options.items() if name != "login"}
 
 
 def _login_edits(device: Device, credentials: str) -> list[Edit]:
@@ -204,25 +204,25 @@ def _login_edits(device: Device, credentials: str) -> list[Edit]:
             "Only users with access to all devices can choose a credential set",
             "Ask an administrator.",
         )
-    ways = {name: way for name, way in device.access.items() if name in WITH_LOGIN}
-    if not ways:
-        has_way = bool(device.access)
+    accesses = {name: access for name, access in device.access.items() if name in WITH_LOGIN}
+    if not accesses:
+        has_access = bool(device.access)
         raise Refused(
             f"{labels.name(device)} has no RTSP or ONVIF connection, so no login is sent to it"
-            if has_way
+            if has_access
             else f"{labels.name(device)} is only found by scans, so no login is sent to it",
-            "Add a connection on its page first." if has_way else "Add its address first.",
+            "Add a connection on its page first." if has_access else "Add its address first.",
         )
     return [
         edit_of(
             device,
             "change",
             {
-                **(logins.choice_of(credentials, way) if credentials else {"credentials": ""}),
+                **(logins.choice_of(credentials, access) if credentials else {"credentials": ""}),
                 "source": name,
             },
         )
-        for name, way in ways.items()
+        for name, access in accesses.items()
     ]
 
 
