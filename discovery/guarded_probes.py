@@ -5,7 +5,7 @@ a device may cost (discovery/logins.py). What it answers is handed on without it
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +16,8 @@ from discovery.channel_questions import entries_of
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import DueQueue, Question, QueueEntry
 from discovery.hidden_passwords import HiddenErrors, hidden_reports
-from discovery.logins import Allowance, LoginGate
+from discovery.login_attempts import LoginAttempts
+from discovery.logins import Allowance, LoginGate, is_known_to_work
 from discovery.probe_results import is_other_device
 from discovery.probe_tasks import ProbeTasks
 from discovery.proving import Proving
@@ -34,7 +35,7 @@ from discovery.secret_hosts import (
 from discovery.verdicts import Verdict
 from fleet import logins, status
 from fleet.channels import PORT, SOURCE, STREAM
-from fleet.model import Access, Device, Report, Sighting, Target
+from fleet.model import Access, Device, Report, Sighting, Target, send_freely
 from fleet.places import access_key, session_owner
 from fleet.reduce import channels
 from sources.identify import Identification
@@ -44,14 +45,15 @@ from store.vault import SecretLost
 
 
 class GuardedProbes:
-    """Probes devices of the queue. `unseal` turns the id of a secret into its text when a probe
-    begins and raises SecretLost."""
+    """Probes devices of the queue. `deliver`, `keep` and `unseal` are as in Prober."""
 
     def __init__(
         self,
         queue: DueQueue,
         tracker: DeviceTracker,
         clock: Callable[[], datetime],
+        deliver: Callable[[Iterable[Report]], None],
+        keep: Callable[[Iterable[Report]], Awaitable[None]],
         unseal: Callable[[str], str],
         identification: Identification,
         refused: RefusedLogins,
@@ -59,6 +61,8 @@ class GuardedProbes:
         self._queue = queue
         self._tracker = tracker
         self._clock = clock
+        self._deliver = deliver
+        self._keep = keep
         self._unseal = unseal
         self._probes = ProbeTasks()
         self._proofs = Proofs()
@@ -111,12 +115,20 @@ class GuardedProbes:
         may_use_basic = self._may_use_basic(source, entry, device, access, verdict)
         allowance = self.gate.allowance(device, source.name, access)
         target = self._target(source, entry, device, access, allowance)
-        target = replace(target, digest_only=not may_use_basic)
+        attempts = LoginAttempts(device, source.name, self.gate.refusals(device, source.name))
+        is_safe = not allowance.refusals and is_known_to_work(access)
+        before_login = send_freely if is_safe else partial(attempts.spend, self._keep)
+        target = replace(target, digest_only=not may_use_basic, before_login=before_login)
         judge = partial(self.gate.judged, device, source.name, access, allowance, self._clock())
         try:
             reports = judge(await self._probe(source, entry, access, target))
+            attempts.judge(reports)
         except SessionRefused as error:
-            raise SessionRefused(error.reason, judge(error.reports)) from error
+            reports = judge(error.reports)
+            attempts.judge(reports)
+            raise SessionRefused(error.reason, reports) from error
+        finally:
+            self._deliver(attempts.settled())
         known, disputed = self._tracker.known, self._tracker.disputed()
         is_shown = verdict in (Verdict.PROVED, Verdict.CLAIMED)
         if is_shown or has_proof(device, reports, known, disputed):

@@ -28,18 +28,29 @@ class Inbox:
         self._rejected = RejectedReports()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="scanner-writer")
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn = asyncio.Lock()
 
     def add(self, reports: Iterable[Report]) -> None:
         """Add reports to the next batch."""
         self._reports += reports
 
     async def hand_over(self) -> bool:
-        """Give the tracker what has gathered; False when there was nothing. A caller that is
-        cancelled meanwhile loses no report."""
-        reports, self._reports = self._reports, []
-        if reports:
-            await asyncio.shield(self.in_thread(self._apply, reports))
-        return bool(reports)
+        """Give the tracker what has gathered; False when there was nothing. What others handed over
+        before is with the tracker too when this returns. A caller that is cancelled meanwhile loses
+        no report."""
+        return await asyncio.shield(self._hand_over())
+
+    async def keep(self, reports: Iterable[Report]) -> None:
+        """Hand reports over and wait until the tracker has them: one write for all that wait."""
+        self.add(reports)
+        await self.hand_over()
+
+    async def _hand_over(self) -> bool:
+        async with self._turn:
+            reports, self._reports = self._reports, []
+            if reports:
+                await self.in_thread(self._apply, reports)
+            return bool(reports)
 
     def in_thread(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         """Do work that may wait for the disk in the writer's thread, in the order of the calls."""

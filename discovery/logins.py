@@ -65,7 +65,7 @@ class _Member:
 
     @property
     def has_worked(self) -> bool:
-        return _has_worked(self.login)
+        return is_known_to_work(self.login)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class LoginGate:
     async def turn(self, device: Device, login: Access) -> AsyncIterator[None]:
         """One question at a time with a user name at a host and port, unless it is known to work:
         each must see what the one before it cost."""
-        if not login.refusals and _has_worked(login):
+        if not login.refusals and is_known_to_work(login):
             yield
             return
         place = (*_place(device, login), login.username)
@@ -177,6 +177,10 @@ class LoginGate:
             reason = self._refused_sets.reason(self._tracker.fleet(), chosen)
             return Allowance(spent, left, not reason, reason)
         return Allowance(spent, left, not is_spent)
+
+    def refusals(self, device: Device, source: str) -> int:
+        """The refused logins of this access alone."""
+        return self._spent(device, source).refusals
 
     def trial_allowance(self, sent: SentLogin, now: float) -> Allowance:
         """What a trial of this user name may cost at this address. What trials spent and what the
@@ -388,7 +392,7 @@ class LoginGate:
     def _has_worked_elsewhere(self, device: Device, source: str, login: Access) -> bool:
         """True if another source or channel of the device takes this user name."""
         return any(
-            other.username == login.username and _has_worked(other)
+            other.username == login.username and is_known_to_work(other)
             for other in self._others(device, source)
         )
 
@@ -438,7 +442,8 @@ def _destination(device: Device, source: str, login: Access) -> tuple[object, ..
     return login.host or device.address, port_of(source, login), login.secret
 
 
-def _has_worked(login: Access) -> bool:
+def is_known_to_work(login: Access) -> bool:
+    """True if a device has accepted this login, and no person has changed it since."""
     return login.method not in ("", logins.NO_LOGIN)
 
 

@@ -5,7 +5,7 @@ answer says in discovery/probe_results.py.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -38,9 +38,9 @@ SESSION_RETRY = 5.0
 class Prober:
     """Asks the questions of the due queue, and those that a caller waits for.
 
-    `deliver` takes the reports; `unseal` turns the id of a secret into its text when a question
-    begins and raises SecretLost. `on_answer` is called with the source that got an answer and the
-    time.
+    `deliver` takes the reports; `keep` also waits until they are on disk. `unseal` turns the id of
+    a secret into its text when a question begins and raises SecretLost. `on_answer` is called with
+    the source that got an answer and the time.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Prober:
         tracker: DeviceTracker,
         clock: Callable[[], datetime],
         deliver: Callable[[Iterable[Report]], None],
+        keep: Callable[[Iterable[Report]], Awaitable[None]],
         unseal: Callable[[str], str],
         sessions: Sessions,
         on_answer: Callable[[str, datetime], None] = lambda source, at: None,
@@ -65,7 +66,8 @@ class Prober:
         """[asked, answered] by source, since the caller cleared it."""
         self._scopes = DownScopes()
         self._guarded = GuardedProbes(
-            *(self.queue, tracker, clock, unseal, identification or Identification()),
+            *(self.queue, tracker, clock, deliver, keep, unseal),
+            identification or Identification(),
             refused or RefusedLogins(),
         )
         self.gate = self._guarded.gate

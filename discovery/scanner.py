@@ -115,7 +115,7 @@ class Scanner:
         self.heard: dict[str, datetime] = {}  # when anything answered last, by source
         self.sessions = sessions or Sessions()
         self.prober = Prober(
-            *(sources, tracker, clock, self._inbox.add, unseal, self.sessions),
+            *(sources, tracker, clock, self._inbox.add, self._inbox.keep, unseal, self.sessions),
             *(self.heard.__setitem__, identification, refused),
         )
         self._trials = Trials(self.sources, self.prober.gate)

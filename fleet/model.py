@@ -4,7 +4,7 @@ Errors of sources:  NoAnswer (asked, silent or nonsense)  ·  CannotAsk (we coul
 Errors of edits:    Refused  <-  NotFound
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,10 @@ NOTHING: Mapping[str, Any] = {}
 
 def _nothing() -> Mapping[str, Any]:
     return NOTHING
+
+
+async def send_freely() -> None:
+    """The `before_login` of a target whose login is known to work, or is given by a person."""
 
 
 class NoAnswer(Exception):
@@ -76,6 +80,8 @@ class Target:
     place does not hold. `wants_all`: a person waits for the answer, so nothing that is remembered
     takes the place of a question. `is_trial`: nobody keeps the answer, so the source remembers
     nothing of it.
+    `before_login` is awaited before each login that was not accepted in this probe is sent; then
+    that login is on disk as a refused one, until the answer tells.
     """
 
     site: str
@@ -98,6 +104,9 @@ class Target:
     is_new: bool = False
     wants_all: bool = False
     is_trial: bool = False
+    before_login: Callable[[], Awaitable[None]] = field(
+        default=send_freely, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +303,29 @@ class ResealedSecrets:
     secrets: Mapping[str, str] = field(repr=False)
 
 
-Report = ServerFact | ResealedSecrets | Sighting | Miss | Finding | Edit | SourceDown | ClockStep
+@dataclass(frozen=True, slots=True)
+class SpentLogins:
+    """The `refusals` of an access: one more before a login is sent, and the right number after the
+    answer. `access` is the one that is asked with; nothing changes in another one. On disk when it
+    was applied."""
+
+    device: int
+    source: str
+    access: Access
+    refusals: int
+
+
+Report = (
+    ServerFact
+    | ResealedSecrets
+    | Sighting
+    | Miss
+    | Finding
+    | Edit
+    | SourceDown
+    | ClockStep
+    | SpentLogins
+)
 
 
 @dataclass(frozen=True, slots=True)

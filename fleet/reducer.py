@@ -26,6 +26,7 @@ from fleet.model import (
     ResealedSecrets,
     Sighting,
     SourceDown,
+    SpentLogins,
     TakenWorkbook,
 )
 from fleet.reduce import (
@@ -80,6 +81,9 @@ def _take(draft: Draft, report: Report) -> Device | None:
             return findings.apply(draft, report)
         case SourceDown():
             misses.apply_source_down(draft, report)
+            return None
+        case SpentLogins():
+            login_budgets.keep_spent(draft, report)
             return None
         case ClockStep():
             clock.apply_step(draft, report)

@@ -15,7 +15,17 @@ from fleet.channels import is_channel
 from fleet.database import original_format
 from fleet.database.fleet_store import FleetStore
 from fleet.edit import bulk
-from fleet.model import Device, Edit, Event, Fleet, Invalid, Refused, Report, Sighting
+from fleet.model import (
+    Device,
+    Edit,
+    Event,
+    Fleet,
+    Invalid,
+    Refused,
+    Report,
+    Sighting,
+    SpentLogins,
+)
 from fleet.queries import device_behind
 from fleet.reduce import learning
 from fleet.rejected import RejectedReports
@@ -57,15 +67,18 @@ class _Batch:
     @property
     def should_be_written(self) -> bool:
         """A refused login is written at once: a crash must not give the device's budget back."""
-        return self.must_be_durable or any(
-            isinstance(report, Sighting) and learning.has_refusal(report.learned)
-            for report in self.reports
-        )
+        return self.must_be_durable or any(map(_is_of_budget, self.reports))
 
     def accepted(self) -> Sequence[Report]:
         """The reports that nothing forbids so far."""
         refused = self.refused or {}
         return [report for place, report in enumerate(self.reports) if place not in refused]
+
+
+def _is_of_budget(report: Report) -> bool:
+    if isinstance(report, Sighting):
+        return learning.has_refusal(report.learned)
+    return isinstance(report, SpentLogins)
 
 
 def _with_event(fleet: Fleet, event: Event) -> Fleet:

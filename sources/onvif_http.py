@@ -117,6 +117,7 @@ class Conversation:
     ) -> None:
         self.session = session
         self.clock = clock
+        self.before_login = target.before_login
         self.logins = logins_of(target)
         self.port = target.port or SCHEMES["https" if target.options.get("tls") else "http"]
         self.fingerprint: str | None = None
@@ -210,6 +211,7 @@ class Conversation:
             logins.outcome = METHOD
             return response
         for _ in range(MAX_ANSWERS):
+            await self.before_login()
             response = await self.send(place, namespace, body)
             if not soap.refusal(response, logins.schemes, logins.scheme):
                 return self._accepted(response)
@@ -239,6 +241,7 @@ class Conversation:
         clocks = (theirs, 0.0) if abs(theirs) > CLOCK_MATTERS else (theirs,)
         for ahead in clocks:
             logins.scheme, logins.ahead = soap.TOKEN, ahead
+            await self.before_login()
             response = await self.send(place, namespace, body)
             reason = soap.refusal(response, logins.schemes, soap.TOKEN)
             if not reason:

@@ -216,6 +216,8 @@ class _Check:
     async def _describe(self, connection: Connection) -> Response:
         """The answer to DESCRIBE, after a login if that is needed and possible. A 401 or 403 in the
         end is a finding already."""
+        if path_logins.has_place(self.target.path):
+            await self.target.before_login()
         response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
         login = login_of(self.target)
         if path_logins.has_place(self.target.path):
@@ -273,6 +275,7 @@ class _Check:
             challenge = newer
             self.has_sent_digest = challenge.scheme == "digest"
             connection.authorization = Authorization(challenge, login)
+            await self.target.before_login()
             response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
             if response.code not in (401, 403):
                 self._accepted(challenge)

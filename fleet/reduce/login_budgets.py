@@ -1,12 +1,23 @@
-"""Begin a new budget of refused logins when a person changed a login."""
+"""The budgets of refused logins: what is spent, and a new one when a person changed a login."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 from fleet import logins
-from fleet.model import Access, Device
+from fleet.model import Access, Device, SpentLogins
 from fleet.reduce import learning
 from fleet.reduce.draft import Draft
+
+
+def keep_spent(draft: Draft, spent: SpentLogins) -> None:
+    """Keep the refusals of an access, unless a person changed it since it was asked with."""
+    device = draft.devices.get(spent.device)
+    access = device.access.get(spent.source) if device else None
+    if device is None or access is None or access.refusals == spent.refusals:
+        return
+    if learning.is_same_but_learned(spent.access, access):
+        access = replace(access, refusals=spent.refusals)
+        draft.put(replace(device, access={**device.access, spent.source: access}))
 
 
 def renew_changed(draft: Draft, device: Device) -> None:
