@@ -36,6 +36,7 @@ from store.secret_texts import SecretTexts
 
 log = logging.getLogger(__name__)
 CHANGED = "tls.changed"
+UNREADABLE = "stream.unreadable"
 
 
 @dataclass(slots=True)
@@ -120,6 +121,7 @@ class StepWriter:
         if reason := self.reason_of(reports, source):
             self.write("login", FAILED, f"The device stopped responding: {reason}", connection)
             return False
+        self.sources.append(connection.source)
         methods = [
             s.learned.method for s in sightings_of(reports) if s.learned and s.learned.method
         ]
@@ -129,10 +131,12 @@ class StepWriter:
             # Who tests a saved login need not know whose it is.
             name = f" as {self.request.username}" if self.request.device is None else ""
             text = f"Logged in{name}"
+        elif UNREADABLE in findings:
+            self.write("login", SKIPPED, "Not known whether a login is required", connection)
+            return True
         else:
             text = "No login required"
         self.write("login", OK, text, connection, {"method": methods[0]} if methods else {})
-        self.sources.append(connection.source)
         return True
 
     def write_streams(self, reports: Sequence[Report], connection: TrialConnection) -> None:

@@ -51,7 +51,7 @@ TRANSPORT = "RTP/AVP/TCP;unicast;interleaved=0-1"
 LOGIN_FINDINGS = ("login.wrong", "login.method", "login.none")
 STREAM_FINDINGS = (
     *("stream.missing", "stream.path", "stream.refused", "stream.transport"),
-    *("stream.none", "stream.busy"),
+    *("stream.none", "stream.busy", "stream.unreadable"),
 )
 DENIED_TO_ALL = "the device denies access to this stream (RTSP 403) without asking for a login"
 NOT_ENCRYPTED = "it redirects to an unencrypted address, which is not followed"
@@ -113,6 +113,7 @@ class _Check:
     """Logins that were sent and not accepted."""
     has_sent_digest: bool = False
     """Since then, Basic is not used: it would show the password to any device that asks."""
+    has_sent_login: bool = False
     latency: float | None = None
 
     async def run(self) -> list[Report]:
@@ -217,14 +218,12 @@ class _Check:
         """The answer to DESCRIBE, after a login if that is needed and possible. A 401 or 403 in the
         end is a finding already."""
         if path_logins.has_place(self.target.path):
-            await self.target.before_login()
+            await self._before_login()
         response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
         login = login_of(self.target)
         if path_logins.has_place(self.target.path):
             if not self._is_path_refused(response):
                 return response
-        elif response.code == 200:
-            self._raise("login.none", login_texts.OPEN)
         elif response.code == 403 and not challenges_of(response):
             self._fail("stream.refused", DENIED_TO_ALL)
             return response
@@ -275,7 +274,7 @@ class _Check:
             challenge = newer
             self.has_sent_digest = challenge.scheme == "digest"
             connection.authorization = Authorization(challenge, login)
-            await self.target.before_login()
+            await self._before_login()
             response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
             if response.code not in (401, 403):
                 self._accepted(challenge)
@@ -284,6 +283,10 @@ class _Check:
             newer = login_challenges.renewed(challenge, challenges_of(response))
         self._refused(response, is_outdated=newer is not None)
         return response
+
+    async def _before_login(self) -> None:
+        self.has_sent_login = True
+        await self.target.before_login()
 
     def _has_budget(self) -> bool:
         """True if one more login may be refused."""
@@ -319,6 +322,12 @@ class _Check:
     ) -> None:
         """Read a description, and set the stream up as long as it never worked."""
         description = session_description.parse(response.body)
+        if not description.is_readable:
+            # Nor is it a proof that the device shows its stream to everybody.
+            self._fail("stream.unreadable", "its description of the stream cannot be read")
+            return
+        if not self.has_sent_login:
+            self._raise("login.none", login_texts.OPEN)
         server = response.header("server") or options.header("server")
         self.facts = stream_facts.facts_of(description, server)
         video = description.video

@@ -6,6 +6,7 @@ matter, and a line that cannot be used is left out.
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from sources.rtsp_wire import CONTROLS
 
 LONGEST = 256 * 1024
 """Bytes that are read; a camera needs some hundred."""
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_MEDIA = 256
 MAX_ATTRIBUTES = 256
 """Lines of one medium."""
@@ -108,10 +110,12 @@ class Medium:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A session: its media in their order, and the lines before the first of them."""
+    """A session: its media in their order, and the lines before the first of them. Unless
+    `is_readable`, it is no description, and says nothing about the stream."""
 
     media: tuple[Medium, ...]
     attributes: Sequence[tuple[str, str]] = field(default=())
+    is_readable: bool = True
 
     @property
     def video(self) -> Medium | None:
@@ -134,9 +138,11 @@ def _chosen(media: Iterable[Medium], kind: str) -> Medium | None:
 
 
 def parse(data: bytes) -> Description:
-    """Read a description. What is no description at all has no media."""
+    """Read a description. What has neither a version nor media is not readable, nor is UTF-16."""
+    if data.startswith(UTF_16):
+        return Description((), is_readable=False)
     own, media = list[tuple[str, str]](), list[tuple[list[str], list[tuple[str, str]]]]()
-    attributes = own
+    attributes, has_version = own, False
     for line in data[:LONGEST].decode("utf-8", "replace").splitlines():
         kind, _, value = line.translate(CONTROLS).strip().partition("=")
         if kind == "m" and len(media) < MAX_MEDIA:
@@ -145,9 +151,9 @@ def parse(data: bytes) -> Description:
         elif kind == "a" and len(value) <= LONGEST_VALUE and len(attributes) < MAX_ATTRIBUTES:
             name, _, rest = value.partition(":")
             attributes.append((name.strip().lower(), rest.strip()))
-    return Description(
-        tuple(_medium(words, lines) for words, lines in media if len(words) >= 3), tuple(own)
-    )
+        has_version = has_version or kind == "v"
+    usable = tuple(_medium(words, lines) for words, lines in media if len(words) >= 3)
+    return Description(usable, tuple(own), is_readable=has_version or bool(usable))
 
 
 def _medium(words: list[str], attributes: list[tuple[str, str]]) -> Medium:

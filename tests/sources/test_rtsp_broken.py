@@ -229,6 +229,25 @@ def described(request: bytes) -> bytes:
     )
 
 
+UTF_16 = DESCRIPTION.decode().encode("utf-16")
+HTML = b"<html><body>m=video 0 RTP/AVP 96</body></html>"
+
+
+@pytest.mark.parametrize("length", ["-1", "99999999999999999999999", "one", "0", str(len(HTML))])
+@pytest.mark.parametrize("body", [HTML, UTF_16])
+def test_a_description_that_cannot_be_read_proves_nothing(length: str, body: bytes) -> None:
+    def reply(request: bytes) -> bytes:
+        if not request.startswith(b"DESCRIBE"):
+            return OK + b"\r\n"
+        size = str(len(body)) if length == str(len(HTML)) else length
+        return OK + f"Content-Length: {size}\r\n\r\n".encode() + body
+
+    result = answering(reply, [])
+    assert result.findings == {"stream.unreadable": "its description of the stream cannot be read"}
+    assert "login.none" not in result.cleared
+    assert result.learned.worked_at is None
+
+
 def test_403_without_a_question_for_the_login_is_not_a_wrong_login() -> None:
     requests = list[bytes]()
 

@@ -78,6 +78,10 @@ FINDING_REMEDIES = {
         "No video in the stream",
         "Choose another stream under Connections, or turn on video in the menu of the device.",
     ),
+    "stream.unreadable": (
+        "Stream description cannot be read",
+        "Check the path and the port under Connections; if they are right, update the firmware.",
+    ),
     "stream.path": (
         "Wrong stream path",
         "Enter the path of the stream under Connections; the manual of the device names it.",
@@ -97,6 +101,11 @@ FINDING_REMEDIES = {
     "address.told": (
         "Reports another address",
         "Nothing to do behind a router. Otherwise correct the address in its network settings.",
+    ),
+    "address.secret": (
+        "Stream address with another password",
+        "Enter the whole stream URL of the device under Connections, with its password, which is "
+        "stored encrypted.",
     ),
     "snapshot.broken": (
         "Snapshot does not work",

@@ -42,6 +42,7 @@ REFUSED_KINDS = frozenset(
         "stream.refused",
         "stream.transport",
         "stream.none",
+        "stream.unreadable",
         "stream.path",
     )
 )
