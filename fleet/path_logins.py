@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote
 
-from store.masking import spellings
+from store.masking import decoded_spans, spellings
+from store.secret_texts import is_looked_for
 
 USERNAME, PASSWORD = "{username}", "{password}"  # nosec B105 (placeholders)
 SHORTEST = 3
@@ -28,6 +29,15 @@ SEGMENTS = re.compile(
 )
 """A user and a password as parts of a path: /live/<user>/<password>/ch1, /0/<user>:<password>/main.
 """
+FOREIGN = re.compile(
+    r"(?i)^/(?P<user>[^/?:=]{1,384})[/:](?P<password>[^/?:=]{1,768})(?=/ch_?[0-9])"
+    r"|(?:^|[/?&;])auth[a-z]{0,8}=(?!\{)[^&;{]{3}"
+)
+"""Forms in which devices write a login, that too many other paths have for what a person types."""
+STREAM_WORD = re.compile(
+    r"(?i)(?:live|media|video|stream|streaming|h\.?26[45]|hevc|mpeg4?|mjpeg|jpeg|main|sub|av|rtsp|onvif"
+    r"|cam|camera|channels?|profile|unicast|multicast|axis|nvr|dvr|ch)[-_.]?[0-9]{0,3}"
+)
 Span = tuple[int, int]
 END_MARKS = ("", *"/&;?:_")
 PLACE = re.compile(r"\{password\}(?=[&;/?_@:.]|$)")
@@ -125,7 +135,27 @@ def hidden(path: str, username: str, password: str) -> str:
     if len(password) >= SHORTEST:
         for spelling in sorted(spellings(password), key=len, reverse=True):
             path = path.replace(spelling, PASSWORD)
+    if is_looked_for(password):
+        for start, end in reversed([*decoded_spans(password, path)]):
+            path = f"{path[:start]}{PASSWORD}{path[end:]}"
     return _with_name_hidden(path, username) if PASSWORD in path else path
+
+
+def has_foreign(path: str, username: str) -> bool:
+    """True if a device wrote another login into the path than its placeholders, by the forms of
+    makers."""
+    try:
+        if taken_out(path).password is not None:
+            return True
+    except UnicodeDecodeError:
+        return True
+    match = FOREIGN.search(path)
+    if match is None or match["user"] is None:
+        return match is not None
+    if PASSWORD in match["password"]:
+        return False
+    is_own = match["user"] in (USERNAME, username, quote(username, safe=""))
+    return is_own or not any(STREAM_WORD.fullmatch(match[part]) for part in ("user", "password"))
 
 
 def _with_name_hidden(path: str, username: str) -> str:

@@ -15,6 +15,7 @@ from sources.device_urls import SCHEMES, DeviceUrl
 from sources.onvif_answers import Information, Profile, Uri
 from sources.onvif_http import Conversation
 from store.masking import MASK, masked
+from store.secret_texts import SecretTexts
 
 PATH = "/onvif/device_service"
 READ_TIMEOUT = 20.0
@@ -217,13 +218,18 @@ class Reader:
     def _link(self, url: DeviceUrl) -> tuple[str, bool]:
         """The URL without host and login: in a path that repeats the login of the device,
         placeholders take its place. Empty, and True, if another secret was in it."""
-        path = path_logins.hidden(url.path, self.target.username or "", self.target.secret or "")
-        if has_secret(path):
+        username, password = self.target.username or "", self.target.secret or ""
+        path = path_logins.hidden(url.path, username, password)
+        # In Base64, for example, it has no place that a later password could take.
+        is_left = SecretTexts.of([password], username).hidden(path) != path
+        if is_left or has_secret(path, username):
             return "", True
         return (path if url.port == SCHEMES[url.scheme] else f":{url.port}{path}"), False
 
 
-def has_secret(path: str) -> bool:
+def has_secret(path: str, username: str) -> bool:
     """True if the path has anything that looks like a password, apart from a place for one."""
+    if path_logins.has_foreign(path, username):
+        return True
     plain = path_logins.without_places(path)
     return access_fields.has_password(path) or (MASK in masked(plain) and MASK not in plain)

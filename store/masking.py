@@ -128,6 +128,7 @@ def _unformatted(record: logging.LogRecord, error: BaseException) -> str:
 
 
 _ENCODED = re.compile("%[0-9A-F]{2}")
+_CODE = re.compile("%([0-9A-Fa-f]{2})")
 
 # -- what is known ---------------------------------------------------------------------------
 
@@ -144,6 +145,30 @@ def spellings(text: str) -> Iterator[str]:
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield repr(text)[1:-1]
     yield repr(text.encode(errors="replace"))[2:-1]
+
+
+def decoded(text: str) -> tuple[bytes, list[int]]:
+    """The text in UTF-8 without percent-encoding, and for each byte where in the text it begins;
+    last, where the text ends."""
+    data, starts, at = bytearray(), list[int](), 0
+    while at < len(text):
+        code = _CODE.match(text, at)
+        each = bytes.fromhex(code[1]) if code else text[at].encode(errors="replace")
+        data += each
+        starts += [at] * len(each)
+        at = code.end() if code else at + 1
+    return bytes(data), [*starts, at]
+
+
+def decoded_spans(part: str, text: str) -> Iterator[Span]:
+    """Where the text has this part in any mixture of percent-encoding and case (of ASCII)."""
+    data, starts = decoded(text)
+    data, wanted = data.lower(), part.encode(errors="replace").lower()
+    at = data.find(wanted)
+    while at >= 0:
+        end = at + len(wanted)
+        yield starts[at], starts[end]
+        at = data.find(wanted, end)
 
 
 def _known_spans(text: str) -> Iterator[Span]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import unquote
 
-from store.masking import Span, spans_of, spellings, with_masks
+from store.masking import Span, decoded_spans, spans_of, spellings, with_masks
 
 SHORTEST, SHORTEST_PART = 3, 6
 """Characters of a password that is looked for, and of one that is looked for within words too."""
@@ -31,16 +31,21 @@ class SecretTexts:
     """The passwords of one device in every spelling, without regard to case."""
 
     _spellings: tuple[str, ...] = field(default=(), repr=False)
+    _passwords: tuple[str, ...] = field(default=(), repr=False)
+    """Those that are long enough to be looked for within words."""
 
     @classmethod
     def of(cls, passwords: Iterable[str], username: str | None = None) -> Self:
         """Of these passwords, also as HTTP sends them together with the user name."""
-        every = set[str]()
+        every, passwords = set[str](), tuple(passwords)
         for password in passwords:
             if password.lower() not in WORDS:
                 every |= {*spellings(password), *_in_base64(password), unquote(password)}
                 every |= {*_in_base64(f"{username or ''}:{password}")} if password else set()
-        return cls(tuple({_lowered(text) for text in every if len(text) >= SHORTEST}))
+        return cls(
+            tuple({_lowered(text) for text in every if len(text) >= SHORTEST}),
+            tuple({text for text in passwords if is_looked_for(text)}),
+        )
 
     def __bool__(self) -> bool:
         return bool(self._spellings)
@@ -50,10 +55,17 @@ class SecretTexts:
         placeholders of a path stay."""
         lowered = _lowered(text)
         spans = [span for spelling in self._spellings for span in _spans(spelling, lowered)]
+        if "%" in text:
+            spans += [span for each in self._passwords for span in decoded_spans(each, text)]
         if not spans:
             return text
         places = [span for place in PLACEHOLDERS for span in spans_of(place, lowered)]
         return with_masks(text, (span for span in spans if not _is_within(span, places)))
+
+
+def is_looked_for(password: str) -> bool:
+    """True if the password is looked for within words, in any case."""
+    return len(password) >= SHORTEST_PART and password.lower() not in WORDS
 
 
 def _lowered(text: str) -> str:

@@ -50,6 +50,8 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "/0/a:b/mai",
         "/live/",
     ),
+    ("fleet/path_logins.py", path_logins.FOREIGN.pattern): ("/a/b/ch", "/auth=", "/a:", "auth"),
+    ("fleet/path_logins.py", path_logins.STREAM_WORD.pattern): ("live", "h.265", "ch0"),
     ("fleet/path_logins.py", path_logins.PLACE.pattern): ("{password}", "{password"),
     ("fleet/access_fields.py", access_fields.LOGIN_IN_URL.pattern): ("//a:", "//", "//::"),
     ("fleet/identity.py", "[0-9a-f]{12}"): ("0" * 11,),

@@ -266,6 +266,13 @@ def test_another_host_in_a_url_is_replaced_and_reported() -> None:
     [
         "/user=admin&amp;password=tlJwpbo6&amp;channel=1",
         "/live?pwd=another",
+        "/live/svc/another/ch1",
+        "/0/svc:another/main",
+        "/svc/another/ch0",
+        "/admin/another/ch0",
+        "/stream1?auth=another",
+        "/stream1?a=cmlnaHQlc2VjcmV0",
+        "/stream1?a=YWRtaW46cmlnaHQlc2VjcmV0",
     ],
 )
 def test_a_secret_in_a_uri_is_in_no_report(path: str) -> None:
@@ -276,7 +283,21 @@ def test_a_secret_in_a_uri_is_in_no_report(path: str) -> None:
     assert PASSWORD not in repr(reports)
     assert "another" not in repr(reports)
     assert "tlJwpbo6" not in repr(reports)
+    assert "HQlc2VjcmV0" not in repr(reports)
     assert device(reports).facts["streams"][0]["has_secret"] is True
+
+
+def test_a_device_whose_streams_have_another_password_says_so_until_the_path_is_entered() -> None:
+    stub = camera()
+    for profile in ("P1", "P2"):
+        path = "rtsp://127.0.0.1/user=svc&amp;password=another&amp;channel=1"
+        stub.answers[f"GetStreamUri {profile}"] = STREAM.format(path)
+    with serving(stub):
+        text = findings(probe(stub, **LOGIN))["address.secret"]
+        entered = probe(stub, has_stream_path=True, **LOGIN)
+    assert "a password other than the saved one" in text
+    assert "address.secret" not in findings(entered)
+    assert "another" not in repr(entered)
 
 
 @pytest.mark.parametrize(
@@ -284,6 +305,11 @@ def test_a_secret_in_a_uri_is_in_no_report(path: str) -> None:
     [
         ("/live?pwd=right%25secret", "/live?pwd={password}"),
         ("/admin/right%25secret/live", "/{username}/{password}/live"),
+        ("/live?pwd=right%25%73ecret", "/live?pwd={password}"),
+        ("/a/ri%67ht%25secret/b", "/a/{password}/b"),
+        ("/a/RIGHT%25Secret/b", "/a/{password}/b"),
+        ("/live/main/ch1", "/live/main/ch1"),
+        ("/video/h264/ch0?channel=1", "/video/h264/ch0?channel=1"),
         ("/live?a={password}&pwd=right%25secret", "/live?a=%7Bpassword%7D&pwd={password}"),
     ],
 )
