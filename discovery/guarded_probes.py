@@ -273,6 +273,7 @@ class GuardedProbes:
         if not allowance.may_login:
             access = access_without_secrets(access)
         asked = _with_told_stream(source, device, access)
+        behind = self._tracker.channels_of(device.id)
         secrets = {name: self._unseal(id) for name, id in access.secret_options.items()}
         return Target(
             device.site,
@@ -290,8 +291,9 @@ class GuardedProbes:
             access.worked_at,
             access.clock,
             may_login=allowance.may_login,
-            channels=sum(
-                source.name in channel.states for channel in self._tracker.channels_of(device.id)
+            channels=sum(source.name in channel.states for channel in behind),
+            has_stream_path=all(
+                each.access.get(SOURCE, Access()).path for each in behind or [device]
             ),
             is_new=source.name not in device.states,
             wants_all=entry.is_by_hand,

@@ -80,6 +80,7 @@ class Target:
     place does not hold. `wants_all`: a person waits for the answer, so nothing that is remembered
     takes the place of a question. `is_trial`: nobody keeps the answer, so the source remembers
     nothing of it.
+    `has_stream_path`: a person or the device gave the path of each of its streams.
     `before_login` is awaited before each login that was not accepted in this probe is sent; then
     that login is on disk as a refused one, until the answer tells.
     """
@@ -104,6 +105,7 @@ class Target:
     is_new: bool = False
     wants_all: bool = False
     is_trial: bool = False
+    has_stream_path: bool = False
     before_login: Callable[[], Awaitable[None]] = field(
         default=send_freely, repr=False, compare=False
     )

@@ -30,7 +30,14 @@ from sources.device_urls import DeviceUrl
 from sources.onvif_http import Conversation, conversation
 from sources.onvif_kind import kind_of
 from sources.onvif_reading import READ_TIMEOUT, Reader, Reading, device_service
-from sources.onvif_reports import channel_sightings, facts_of, links_of, login_findings
+from sources.onvif_reports import (
+    WITHHELD,
+    channel_sightings,
+    facts_of,
+    has_withheld_stream,
+    links_of,
+    login_findings,
+)
 from sources.source import Cause, Reports, SessionRefused, Source
 from sources.ws_discovery import Search, SearchOptions
 from sources.ws_discovery_wire import ProbeMatch
@@ -193,7 +200,7 @@ class OnvifClient:
         if target.may_login and self._has_restarted(target, heard):
             return await self._read(answer, probing)
         alive = replace(answer.alive(), identities=_keys(heard.endpoint, (), target))
-        return [alive, *answer.clock_findings(), *answer.tls_findings()]
+        return [alive, *answer.clock_findings(), *answer.tls_findings(), *self._withheld(answer)]
 
     async def _heard(self, target: Target) -> Heard:
         """What WS-Discovery says, which needs no login; nothing where no device answers, as before,
@@ -206,6 +213,12 @@ class OnvifClient:
             heard = {Heard(match.endpoint, match.instance) for match in matches}
             return heard.pop() if len(heard) == 1 else Heard()
         return Heard()
+
+    def _withheld(self, answer: "Answer") -> list[Finding]:
+        """The finding about streams, by what was read before: a person may have entered their path
+        since."""
+        known = self._of(answer.target)
+        return [answer.withheld(known.reading)] if known is not None else []
 
     def _has_restarted(self, target: Target, heard: Heard) -> bool:
         """True if the device says that it started since it was read."""
@@ -338,7 +351,13 @@ class Answer:
         hosts = ", ".join(reading.foreign_hosts[:4])
         text = f"reports another address: {hosts} ({self.target.host} is used)" if hosts else ""
         reports.append(self.finding("address.told", text, cleared=not hosts))
+        reports.append(self.withheld(reading))
         return reports + list(channel_sightings(sighting, reading, self.target.channels))
+
+    def withheld(self, reading: Reading) -> Finding:
+        """The finding about a stream whose address has a password that is not the saved one."""
+        is_raised = has_withheld_stream(reading) and not self.target.has_stream_path
+        return self.finding("address.secret", WITHHELD if is_raised else "", cleared=not is_raised)
 
     def sighting(self, reading: Reading) -> Sighting:
         keys = _keys(reading.endpoint, reading.macs, self.target)

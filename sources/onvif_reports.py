@@ -15,6 +15,10 @@ from sources.ws_discovery_wire import names
 
 MAX_STREAMS = 6
 """Streams of one camera that are kept."""
+WITHHELD = (
+    "the address of its stream contains a password other than the saved one. It is not stored, so "
+    "the stream is not checked"
+)
 MakeFinding = Callable[..., Finding]
 LOGIN_KINDS = ("login.wrong", "login.method", "login.clock")
 ELSEWHERE = (
@@ -87,6 +91,14 @@ def _links(channel: Channel) -> dict[str, str]:
     main = next((stream.link for stream in channel.streams if stream.link), "")
     links = {"stream": main, "snapshot": channel.snapshot}
     return {name: link for name, link in links.items() if link}
+
+
+def has_withheld_stream(reading: Reading) -> bool:
+    """True if a video source has only streams whose address has a secret in it."""
+    return any(
+        not _links(channel).get("stream") and any(stream.has_secret for stream in channel.streams)
+        for channel in reading.channels
+    )
 
 
 def channel_sightings(device: Sighting, reading: Reading, known: int) -> Iterator[Sighting]:

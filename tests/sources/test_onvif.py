@@ -289,9 +289,9 @@ def test_a_secret_in_a_uri_is_in_no_report(path: str) -> None:
 
 def test_a_device_whose_streams_have_another_password_says_so_until_the_path_is_entered() -> None:
     stub = camera()
-    for profile in ("P1", "P2"):
+    for token in ("P1", "P2"):
         path = "rtsp://127.0.0.1/user=svc&amp;password=another&amp;channel=1"
-        stub.answers[f"GetStreamUri {profile}"] = STREAM.format(path)
+        stub.answers[f"GetStreamUri {token}"] = STREAM.format(path)
     with serving(stub):
         text = findings(probe(stub, **LOGIN))["address.secret"]
         entered = probe(stub, has_stream_path=True, **LOGIN)
