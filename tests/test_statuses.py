@@ -1,5 +1,6 @@
 """One table of statuses: whatever shows, sorts, filters or counts them knows every word of it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def test_a_device_that_is_being_checked_is_not_to_be_found_by_a_scan_first() -> 
     row = shapes.row(story.device(), status.UNKNOWN, noon(), Rules(), {})
     assert remedies.of_status(row) == "Not checked yet. Scan the network."
     assert remedies.of_status(row, has_connection=True).startswith("Checking now.")
+
+
+def test_every_finding_of_the_docs_has_a_title_and_a_remedy() -> None:
+    tables = file("docs/sources.md") + file("docs/api.md").partition("| kind of finding |")[2]
+    first = tables.partition("### GET /api/camera/{key}")[0]
+    kinds = set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", first, re.MULTILINE))
+    assert len(kinds) > 25
+    assert kinds - remedies.FINDING_REMEDIES.keys() == set()
 
 
 def test_no_two_statuses_have_one_place_or_one_name() -> None:

@@ -54,7 +54,7 @@ FINDING_REMEDIES = {
     ),
     "tls.old": (
         "TLS too old",
-        "Install newer firmware, or use a connection without TLS in a network that you trust.",
+        "Install newer firmware, or use a connection without TLS on a network that you trust.",
     ),
     "stream.missing": (
         "Stream not offered now",
@@ -96,11 +96,16 @@ FINDING_REMEDIES = {
     ),
     "clock.local": (
         "Reports local time as UTC",
-        "Logins take it into account. Newer firmware may correct it.",
+        "Camera Monitor allows for this when it logs in. Newer firmware may correct it.",
+    ),
+    "address.none": (
+        "No usable address",
+        "Give it an IPv4 address in its network settings.",
     ),
     "address.told": (
         "Reports another address",
-        "Nothing to do behind a router. Otherwise correct the address in its network settings.",
+        "If it is behind a router, there is nothing to do. Otherwise correct the address in its "
+        "network settings.",
     ),
     "address.secret": (
         "Stream address with another password",
@@ -116,8 +121,8 @@ FINDING_REMEDIES = {
         "Check the camera of this channel, its cable and its power.",
     ),
     "channels.left-out": (
-        "More channels than the list takes",
-        "Delete or retire channels that the device no longer has, then check it again.",
+        "More channels than the list can hold",
+        "Delete or retire channels that the device no longer has, then check the device again.",
     ),
     "identity.unproven": (
         "Identity unproven",
@@ -133,6 +138,10 @@ FINDING_REMEDIES = {
         "Two devices may have the same address, or the device has two network ports. Give each its "
         "own address.",
     ),
+    "source.error": (
+        "Check failed by an internal error",
+        "Check the log of this server, and report the error.",
+    ),
     "address.unstable": (
         "Address changes constantly",
         "Reserve a fixed address for it in the router. If it already has one, another device "
@@ -140,7 +149,7 @@ FINDING_REMEDIES = {
     ),
 }
 
-SAID_BY_TITLE = ("password.unset", "setup.open", "login.none", "address.told")
+SAID_BY_TITLE = ("password.unset", "setup.open", "login.none", "address.none", "address.told")
 """The findings whose text begins with what their title says, before a colon."""
 
 STATUS_REMEDIES = {
