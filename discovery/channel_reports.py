@@ -10,7 +10,7 @@ from fleet.model import Device, Finding, Miss, Report, Sighting
 from fleet.reduce.channels import MAX_CHANNELS, MAX_RECORDS
 
 LEFT_OUT = "channels.left-out"
-"""The finding of a device with more channels than the list takes."""
+"""The finding of a device with more channels than the list can hold."""
 NOT_REPORTED = "the recorder no longer reports this channel"
 
 

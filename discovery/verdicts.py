@@ -26,12 +26,12 @@ class Verdict(Enum):
 
 
 DIGEST_ONLY = (
-    "nothing proves who the device is before a login, so its password is used only in ways that do "
-    "not reveal it (Digest)"
+    "the device cannot prove its identity before the login, so its password is used only with "
+    "Digest, which does not reveal it"
 )
 BASIC = (
-    "nothing proves who the device is before a login, and it takes the password only unencrypted "
-    "(Basic). It gets it because the login was entered for this address"
+    "the device cannot prove its identity before the login, and accepts the password only "
+    "unencrypted (Basic). The password is sent because it was entered for this address"
 )
 STRANGER = (
     "its address has another MAC or ONVIF endpoint reference than this device, so no password is "

@@ -382,4 +382,4 @@ def _error_of(error: Exception) -> Exception:
             return OSError(error.errno, error.strerror)
         case aiohttp.ClientConnectionError():
             return NoAnswer("it closed the connection")
-    return NoAnswer("it does not respond in HTTP")
+    return NoAnswer("it does not speak HTTP")

@@ -125,7 +125,7 @@ class _Check:
             except _Redirected as redirected:
                 self._follow(url, redirected.url)
                 url = redirected.url
-        self._fail("stream.refused", "it redirects again and again, without a stream at the end")
+        self._fail("stream.refused", "it redirects again and again without offering a stream")
         return self._reports()
 
     def _follow(self, url: StreamUrl, other: StreamUrl) -> None:
@@ -311,7 +311,7 @@ class _Check:
             self.learned, refusals=self.target.refusals + self.spent, attempts_left=left
         )
         if is_outdated:
-            text = "it calls every login outdated (stale nonce), so nobody can log in"
+            text = "it reports every login as outdated (stale nonce), so no login works"
             self._raise("login.method", text)
             return
         denied = login_texts.DENIED if response.code == 403 else login_texts.WRONG
@@ -332,7 +332,7 @@ class _Check:
         self.facts = stream_facts.facts_of(description, server)
         video = description.video
         if video is None:
-            self._fail("stream.none", "it describes a stream without video")
+            self._fail("stream.none", "it offers a stream without video")
             return
         if self.target.worked_at is None and not await self._set_up(connection, response, video):
             return

@@ -638,7 +638,7 @@ def test_a_port_that_speaks_another_protocol_is_a_miss() -> None:
             stub = Stub(port=server.sockets[0].getsockname()[1])
             await client().probe(target(stub))
 
-    with pytest.raises(NoAnswer, match="does not respond in HTTP"):
+    with pytest.raises(NoAnswer, match="does not speak HTTP"):
         asyncio.run(run(b"SSH-2.0-OpenSSH_9.2\r\n"))
     with pytest.raises(NoAnswer, match="closed the connection"):
         asyncio.run(run(b""))

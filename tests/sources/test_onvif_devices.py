@@ -232,7 +232,7 @@ def test_e21_each_refusal_is_one_wrong_login(
         ("bomb", "document type in the response"),
         ("endless", "response too large"),
         ("redirecting", "HTTP 302"),
-        ("junk", "does not respond in HTTP"),
+        ("junk", "does not speak HTTP"),
     ],
 )
 def test_what_is_no_onvif_device_is_a_miss_with_its_reason(

@@ -106,4 +106,4 @@ def test_a_stream_without_a_path_is_the_one_that_onvif_told(tested: Place) -> No
     assert device.facts["rtsp"]["codec"]
     assert "stream.path" not in {fault.kind for fault in device.findings}
     texts = [event.text for event in tested.home.events()]
-    assert not [text for text in texts if "nothing proves" in text], "ONVIF proves it"
+    assert not [text for text in texts if "cannot prove its identity" in text], "ONVIF proves it"
