@@ -18,6 +18,8 @@ MAX_REFUSALS = 2
 """Refused logins until none is tried any more."""
 KEPT_ATTEMPTS = 2
 """Attempts that are left to people, where a device tells how many it still takes."""
+SHARING = ("rtsp", "onvif")
+"""The sources that log in with the accounts of the device."""
 Sets = Mapping[str, CredentialSet]
 
 
@@ -68,6 +70,44 @@ def has_own_login(access: Access) -> bool:
 def has_login(access: Access) -> bool:
     """True if a resolved access has a login, also one with an empty password."""
     return has_own_login(access) or bool(access.secret_options)
+
+
+def lender_for(device: Device, source: str, host: str | None = None) -> str:
+    """The other source of the device whose saved login this one can use at the host, or where the
+    device is. Empty if there is none, or if this one has a login."""
+    own = device.access.get(source, Access())
+    if has_own_login(own) or own.credentials:
+        return ""
+    others = (name for name in SHARING if name != source)
+    return next((name for name in others if may_lend(device, name, host)), "")
+
+
+def may_lend(device: Device, source: str, host: str | None = None) -> bool:
+    """True if this source has a login that was saved for the host, or for where the device is."""
+    access = device.access.get(source)
+    if source not in SHARING or access is None or access.options.get("login") == NO_LOGIN:
+        return False
+    if not (has_own_login(access) or access.credentials):
+        return False
+    has_secret = access.secret or access.credentials
+    saved_for = access.host or (access.secret_host if has_secret else device.address)
+    return saved_for is not None and saved_for == (host or device.address)
+
+
+def with_login_of(access: Access, lender: Access) -> Access:
+    """The access with the login of another source of the same device, and the method that worked
+    with it: a login that was used only by Digest is not shown in another way."""
+    options = {name: value for name, value in access.options.items() if name != "login"}
+    return replace(
+        access,
+        username=lender.username,
+        secret=lender.secret,
+        secret_options={},
+        secret_host=lender.host or lender.secret_host,
+        credentials=lender.credentials,
+        method=lender.method,
+        options=options,
+    )
 
 
 def choice_of(credentials: str, access: Access | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fleet import access_fields, identity, labels, status
+from fleet import access_fields, identity, labels, logins, status
 from fleet.database import device_record
 from fleet.model import Access, Device, Invalid, Refused, Secret
 from fleet.places import access_key, place
@@ -57,7 +57,8 @@ def apply_fields(
 
     A password or a secret option is kept only for the source, the address and the port for which it
     was saved, also where the edit names it by its id. An undo, whose expected place was checked,
-    brings back both. `secret_options` are given whole, as `options` are.
+    brings back both. `secret_options` are given whole, as `options` are. `login_of`: the source of
+    the device whose login this one uses too.
     """
     values = access_fields.values(fields)
     if "secret" in fields:
@@ -73,6 +74,8 @@ def apply_fields(
     access = replace(access, secret_host=_secret_host(draft, known, access, device))
     if access.host != known.host and "tls_pin" not in values:
         access = replace(access, tls_pin=None)
+    if "login_of" in fields:
+        return _with_login_of(draft, known, access, fields["login_of"], device)
     if (access.host, access.port) != (known.host, known.port):
         _check_none_stays(known, access)
         if access.credentials and "credentials" not in fields:
@@ -82,6 +85,21 @@ def apply_fields(
                 "Choose it again for the new address or port, or remove it.",
             )
     return learning.with_valid(known, access)
+
+
+def _with_login_of(draft: Draft, known: Access, access: Access, source: Any, device: int) -> Access:
+    """The access with the login of another source of the device. Raises Invalid where that was
+    saved for another address."""
+    owner = draft.devices[device]
+    if not logins.may_lend(owner, source, access.host):
+        raise _invalid(
+            "login_of",
+            "The other connection of this device has no login for this address",
+            "Enter a user name and a password.",
+        )
+    lender = owner.access[source]
+    shared = learning.with_valid(known, logins.with_login_of(access, lender))
+    return replace(shared, method=lender.method)
 
 
 def _secret_options(

@@ -15,6 +15,7 @@ from discovery.trial_steps import Step
 from fleet import labels
 from fleet.channels import is_channel
 from fleet.kinds import RECORDER
+from fleet.logins import SHARING, may_lend
 from fleet.model import DEFAULT_SITE, Device, Invalid, Refused
 from fleet.natural_order import natural_key
 from fleet.texts import sentences
@@ -25,7 +26,9 @@ from web.http.entered_logins import Entry
 from web.http.errors import page_hint, status_of
 from web.http.visible_fleet import current_person, visible_fleet
 from web.pages import connection_form, new_camera, pickers, trial_view, trials
+from web.pages.connection_form import TypedLogin
 from web.pages.new_camera import Choice, NewCamera, Result, logins
+from web.pages.trial_view import SOURCES
 
 bp = Blueprint("adding_pages", __name__)
 LINES = "application/x-ndjson"
@@ -37,9 +40,9 @@ FIELDS = {
 }
 """The field of the form for a field of the edit."""
 OF_FORM = ("address", "username", "password", "credentials", "stream", "channel", "parents")
-ANOTHER, CHANNEL = "another", "channel-of-"
+ANOTHER, CHANNEL, LENT = "another", "channel-of-", "login-of-"
 """That the camera is not one of the devices at its address, and before the number of one, that its
-stream is another channel of it."""
+stream is another channel of it, or that the camera is that one and has the login saved there."""
 
 
 @bp.get("/cameras/add")
@@ -107,13 +110,15 @@ def _kept(form: NewCamera, entry: Entry) -> NewCamera:
 
 def _save(form: NewCamera, is_tested: bool) -> Saved:
     """Save what the form has. Raises Refused."""
+    result = form.result
+    if form.texts.get("same_as", "").startswith(LENT):
+        form = replace(form, login=TypedLogin(connection_form.SHARED))
     connection_form.check(form.login, has_password=bool(form.entry.secret))
     values, place = form.values(), form.place()
     channels: list[NewChannel] = []
     if not is_tested:
         connections = [form.connection(place.source, new_camera.fields_of(place))]
     else:
-        result = form.result
         if result is None or not result.is_ready:
             raise Invalid(
                 "The address or the login was changed after the test, or the test is too old",
@@ -138,14 +143,16 @@ def _saved(
 ) -> Saved:
     """Save as a new device, or as the known one that the person chose. Raises Refused."""
     known = {str(device.id): device for device in known_at(form)}
-    choice = form.texts.get("same_as", "")
+    choice = form.texts.get("same_as", "").removeprefix(LENT)
     channel_of = choice.removeprefix(CHANNEL) if choice.startswith(CHANNEL) else ""
-    if known and choice != ANOTHER and (channel_of or choice) not in known:
+    is_lent = form.login.choice == connection_form.SHARED
+    is_known = choice != ANOTHER and (channel_of or choice) in known
+    if (known or is_lent) and choice != ANOTHER and not is_known:
         raise connection_form.invalid(
             "same_as", "There is a device at this address", "Choose whether it is the same one."
         )
     if choice in known:
-        return adding.add_connections(known[choice], connections)
+        return adding.add_connections(known[choice], connections, is_lent=is_lent)
     if channel_of in known:
         streams = [connection for connection in connections if connection.source == trials.RTSP]
         return adding.add_device(
@@ -237,7 +244,7 @@ def _values(form: NewCamera, fault: dict[str, str] | None = None) -> dict[str, A
         "is_recorder": bool(result and result.is_recorder),
         "choices": _choices(result) if result else (),
         "own_name": result.own_name if result else "",
-        "known": [_known_row(device) for device in known_at(form)] if form.address else (),
+        "known": _known_rows(form) if form.address else (),
         "is_stream": _is_stream(form),
         "needs_protocol": "://" not in form.address,
         "is_open": is_open,
@@ -272,13 +279,20 @@ def _is_stream(form: NewCamera) -> bool:
     return place.source == trials.RTSP and bool(place.path)
 
 
-def _known_row(device: Device) -> dict[str, Any]:
+def _known_rows(form: NewCamera) -> list[dict[str, Any]]:
+    known = known_at(form)
+    return [_known_row(device, form.place().host) for device in known]
+
+
+def _known_row(device: Device, host: str) -> dict[str, Any]:
+    lender = next((name for name in SHARING if may_lend(device, name, host)), "")
     model = labels.fact(device, "model")
     about = " · ".join(str(part) for part in (device.address, model) if part)
     return {
         "id": device.id,
         "name": labels.name_among(device, visible_fleet().devices()),
         "about": about,
+        "lender": SOURCES[lender] if lender else "",
     }
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request, strea
 from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from fleet import access_fields, labels
 from fleet import logins as known_logins
+from fleet.channels import is_channel
 from fleet.model import Access, Device, NotFound, Refused
 from fleet.texts import sentences
 from web.http.actions import credentials, trials
@@ -26,14 +27,15 @@ from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
 from web.pages import connection_form, trial_view
 from web.pages.adding import LINES
-from web.pages.connection_form import EMPTY, KEEP, NONE, PASSWORD, SAVED, TypedLogin
+from web.pages.connection_form import EMPTY, KEEP, NONE, PASSWORD, SAVED, SHARED, TypedLogin
 from web.pages.connection_view import EDITABLE, presented_certificate, refused_text
 from web.pages.new_camera import credential_sets, logins, offered_sets
 from web.pages.trial_view import SOURCES
 
 bp = Blueprint("connection_pages", __name__)
 FIELDS = ("host", "port", "path", "interval", "tls_pin")
-OF_FORM = {"secret": "password", "options": "host"}  # nosec B105
+OF_FORM = {"secret": "password", "options": "host", "login_of": "login"}  # nosec B105
+LOGIN_FIELDS = ("login", "username", "password", "credentials")
 """The field of the form for a field of the edit."""
 LONGEST = 1300
 TITLES = {
@@ -49,6 +51,9 @@ KEEP_LOGIN = "Keep current login"
 NOT_SENT = (
     "The saved login is sent only to the address, the port and the protocol that are saved. Enter "
     "the login again to test it now"
+)
+NOT_LENT = (
+    "The login of the other connection is saved for another address. Enter the login to test it now"
 )
 IN_DOUBT = (
     "The device at this address may be another one, so the saved login is not sent. Enter the "
@@ -98,7 +103,7 @@ def submit(key: str) -> Any:
     except Refused as fault:
         text = sentences(fault.error, page_hint(fault.hint))
         field = OF_FORM.get(fault.field, fault.field)
-        shown = field if field in (*FIELDS, "username", "password", "credentials") else ""
+        shown = field if field in (*FIELDS, *LOGIN_FIELDS) else ""
         more: dict[str, Any] = {"fault": {"field": shown, "text": text}}
         if isinstance(fault, Conflict):  # The person has read what changed.
             more["shown"] = _json(_saved_values(device, source))
@@ -130,9 +135,11 @@ def _saved_values(device: Device, source: str) -> dict[str, str]:
 def _choice(device: Device, source: str) -> str:
     """The choice of the login that is saved."""
     access = device.access.get(source)
-    if access is None:
-        return PASSWORD
-    return NONE if access.options.get("login") == "none" else KEEP
+    if access is not None and access.options.get("login") == "none":
+        return NONE
+    if _saved_title(device, source):
+        return KEEP
+    return SHARED if _lender(device, source) else PASSWORD
 
 
 # -- the test ------------------------------------------------------------------------------
@@ -184,6 +191,8 @@ def _trial(
     match login.choice:
         case "keep":
             return _trial_of_saved(device, source, host, connection)
+        case "shared":
+            return _trial_of_lent(device, source, host, connection)
         case "saved":
             chosen = credentials.login_of(login.credentials)
             return TrialRequest(host, (connection,), *chosen, digest_only=True)
@@ -196,12 +205,35 @@ def _trial_of_saved(
 ) -> TrialRequest:
     """The trial with the login that the device has, which nothing is sent to but that device where
     it is saved to be, and only in ways that do not reveal the password. Raises SecretLost."""
-    monitor = current_monitor()
-    fleet = monitor.tracker.fleet()
-    known = known_logins.resolved(device, source, fleet.devices, fleet.credentials)
-    reason = _doubt(device, known, host, connection)
+    known = _resolved(device, source)
+    return _trial_with(device, known, host, connection, _doubt(device, known, host, connection))
+
+
+def _trial_of_lent(
+    device: Device, source: str, host: str, connection: TrialConnection
+) -> TrialRequest:
+    """The trial with the login of the other connection, which is for another port of the same
+    address, and the same otherwise. Raises SecretLost."""
+    lender = known_logins.lender_for(device, source, host)
+    known, own = _resolved(device, lender), device.access.get(source, Access())
+    reason = "" if lender else NOT_LENT
+    if any(fault.kind in DOUBTS for fault in device.findings):
+        reason = IN_DOUBT
+    return _trial_with(device, replace(known, tls_pin=own.tls_pin), host, connection, reason)
+
+
+def _resolved(device: Device, source: str) -> Access:
+    fleet = current_monitor().tracker.fleet()
+    return known_logins.resolved(device, source, fleet.devices, fleet.credentials)
+
+
+def _trial_with(
+    device: Device, known: Access, host: str, connection: TrialConnection, reason: str
+) -> TrialRequest:
+    """The trial with the login of this access, or with none for a reason. Raises SecretLost."""
     if reason:
         return TrialRequest(host, (connection,), may_login=False, no_login_reason=reason)
+    monitor = current_monitor()
     return TrialRequest(
         host,
         # What the form has as certificate is not confirmed yet.
@@ -257,7 +289,7 @@ def _save(
         fields: dict[str, Any] = {"tls_pin": _confirmed_certificate(device, source)}
     else:
         typed = _merged(typed, _saved_values(device, source))
-        fields = {**_access_values(typed), **_login_fields(login)}
+        fields = {**_access_values(typed), **_login_fields(device, source, login)}
         fields["options"] = _options(known, fields["options"], login)
     kind = "change" if known is not None else "link"
     with current_monitor().secrets.sealing() as seal:
@@ -333,10 +365,12 @@ def _options(known: Access | None, given: dict[str, Any], login: TypedLogin) -> 
     return {**options, **given, **({"login": "none"} if login.choice == NONE else {})}
 
 
-def _login_fields(login: TypedLogin) -> dict[str, Any]:
+def _login_fields(device: Device, source: str, login: TypedLogin) -> dict[str, Any]:
     match login.choice:
         case "keep":
             return {}
+        case "shared":
+            return {"login_of": _lender(device, source)}
         case "saved":
             return {"username": None, "credentials": login.credentials}
         case "none":
@@ -373,7 +407,8 @@ def _page(
         typed=typed,
         may_save=visible_fleet().may("device.add"),
         login=login,
-        saved=_saved_title(access),
+        saved=_saved_title(device, source),
+        lender=SOURCES.get(_lender(device, source), ""),
         refused=refused_text(access) if access else "",
         presented=presented_certificate(device, source),
         has_password=bool(secret),
@@ -383,8 +418,15 @@ def _page(
     )
 
 
-def _saved_title(access: Access | None) -> str:
+def _lender(device: Device, source: str) -> str:
+    """The other connection whose login this one can use; empty if there is none."""
+    access = device.access.get(source, Access())
+    return known_logins.lender_for(device, source, access.host)
+
+
+def _saved_title(device: Device, source: str) -> str:
     """The choice that keeps the login; empty without one to keep."""
+    access = device.access.get(source)
     if access is None or access.options.get("login") == "none":
         return ""
     if access.secret:
@@ -392,4 +434,6 @@ def _saved_title(access: Access | None) -> str:
     if access.credentials:
         name = dict(credential_sets()).get(access.credentials, "")
         return f"Keep credential set ({name})" if name else "Keep credential set"
-    return KEEP_LOGIN if access.username else "Login of the recorder"
+    if access.username:
+        return KEEP_LOGIN
+    return "Login of the recorder" if is_channel(device) else ""

@@ -7,10 +7,11 @@ from urllib.parse import unquote
 from fleet import access_fields, path_logins, stream_url, userinfo
 from fleet.model import Invalid
 
-PASSWORD, EMPTY, NONE, SAVED, KEEP = "password", "empty", "none", "saved", "keep"  # nosec B105
-LOGINS = (PASSWORD, EMPTY, NONE, SAVED, KEEP)
+PASSWORD, EMPTY, NONE, SAVED = "password", "empty", "none", "saved"  # nosec B105
+KEEP, SHARED = "keep", "shared"
+LOGINS = (PASSWORD, EMPTY, NONE, SAVED, KEEP, SHARED)
 """The choices: user name and password, an empty password, no login, a credential set, and
-for a device that is known already the login that it has."""
+for a device that is known already the login that it has, or the one of its other connection."""
 LONGEST_PASSWORD = 1000
 
 

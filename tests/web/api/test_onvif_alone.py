@@ -18,7 +18,7 @@ from tests.home import Home, free_port, until
 from tests.web.api.test_tested_and_added import WallClock
 
 LISTED, FOUND, RECORDER = "127.95.8.1", "127.95.8.2", "127.95.8.3"
-TWICE = "127.95.8.4"
+TWICE, EARLY = "127.95.8.4", "127.95.8.5"
 PASSWORD = "secret-0"  # nosec B105 (of a pretend device)
 
 
@@ -61,8 +61,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    cameras, accounts = crowd(3), Accounts("admin", PASSWORD)
-    for camera, host in zip(cameras, (LISTED, FOUND, TWICE), strict=True):
+    cameras, accounts = crowd(4), Accounts("admin", PASSWORD)
+    for camera, host in zip(cameras, (LISTED, FOUND, TWICE, EARLY), strict=True):
         camera.onvif.address = camera.rtsp.address = host
         camera.onvif.accounts = camera.rtsp.accounts = accounts
     recorder = OnvifDevice(
@@ -129,3 +129,30 @@ def test_two_records_of_one_camera_are_checked_at_once_after_they_are_merged(pla
     place.post(f"/api/camera/{second}/merge", {"with": first})
     until(lambda: (at := seen_at(first)) and at > began, what="the merged one was checked")
     assert home.status(str(first)) == "ACTIVE"
+
+
+def test_a_camera_that_rtsp_asks_first_is_unproven_once_until_onvif_proves_it(place: Place) -> None:
+    url = f"rtsp://{EARLY}:{place.rtsp_port}/stream1"
+    body = {"rtsp_url": url, "username": "admin", "password": PASSWORD}
+    number = place.home.client.post("/api/cameras", json=body).json["camera"]["id"]
+
+    def unproven(kind: str) -> int:
+        events = place.home.client.get(f"/api/events?kind={kind}&limit=1000").json["events"]
+        mine = [event for event in events if event["device"] == number]
+        return sum("identity.unproven" in str(event) for event in mine)
+
+    def is_unproven() -> bool:
+        findings = place.home.device(str(number)).findings
+        return any(fault.kind == "identity.unproven" for fault in findings)
+
+    until(is_unproven, what="RTSP proves nothing")
+    (id,) = place.scanned(EARLY)
+    linked = place.post("/api/scan-range/inbox", {"do": "link", "ids": [id], "device": number})
+    assert linked["changed"] == 1
+    place.home.monitor.scanner.ask([number])
+    until(lambda: not is_unproven(), what="ONVIF proves who it is")
+    device = place.home.device(str(number))
+    assert device.access["onvif"].secret == device.access["rtsp"].secret
+    assert not device.findings
+    until(lambda: unproven("finding.cleared") == 1, what="the journal has the end of it")
+    assert unproven("finding.raised") == 1

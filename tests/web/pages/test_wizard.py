@@ -191,6 +191,57 @@ def test_a_saved_login_is_not_revealed_by_a_test(place: Place, number: int) -> N
         place.accounts.offers = ("md5",)
 
 
+def has_one_login(place: Place, number: int) -> bool:
+    """True if ONVIF logs in with the password of RTSP, by Digest as RTSP does, and may."""
+    place.home.monitor.scanner.ask([number])
+    device = place.home.device(str(number))
+    by_rtsp, by_onvif = device.access["rtsp"], device.access["onvif"]
+    assert by_rtsp.secret
+    is_shared = (by_rtsp.username, by_rtsp.secret) == (by_onvif.username, by_onvif.secret)
+    is_refused = any(fault.kind.startswith("login.") for fault in device.findings)
+    return is_shared and by_onvif.method.startswith("digest") and not is_refused
+
+
+def test_a_second_protocol_is_tested_and_linked_with_the_login_of_the_first(
+    place: Place, number: int
+) -> None:
+    browser, path = Browser(place.home.client), f"/cameras/{number}/connection?source=onvif"
+    form = browser.visit(path).form(path)
+    offered = [field for field in form.find("input", name="login") if "checked" in field.attributes]
+    assert [field["value"] for field in offered] == ["shared"]
+    typed = {"host": CAMERA, "port": f"{place.onvif.port}"}
+    steps = steps_of(read(browser.send(form, "Test connection", **typed).text))
+    assert "ONVIF: login passedLogged in." in steps
+    away = browser.send(form, "Test connection", **{**typed, "host": RECORDER})
+    assert "saved for another address" in " ".join(steps_of(read(away.text)))
+    refused = browser.send(form, "Save", **{**typed, "host": RECORDER})
+    assert refused.status_code == 422
+    assert "no login for this address" in read(refused.text).text
+    assert browser.send(form, "Save", **typed).status_code == 303
+    assert place.home.device(str(number)).access["onvif"].method.startswith("digest")
+    assert has_one_login(place, number)
+
+
+def test_the_same_camera_gets_a_second_protocol_with_its_login(place: Place, number: int) -> None:
+    browser = Browser(place.home.client)
+    typed = {"address": f"http://{CAMERA}:{place.onvif.port}/onvif/device_service"}
+    asked = browser.send(place.form(), "Save without testing", **typed, login="none")
+    assert asked.status_code == 422
+    form = read(asked.text).form("/cameras/add")
+    assert "with the login of its RTSP connection" in form.text
+    saved = browser.send(form, "Save without testing", same_as=f"login-of-{number}")
+    assert saved.status_code == 303, saved.text
+    assert has_one_login(place, number)
+
+
+def test_an_access_that_is_given_without_a_login_uses_the_one_of_the_device(
+    place: Place, number: int
+) -> None:
+    body = {"ip_address": CAMERA, "onvif": {"port": place.onvif.port}, "same_as": number}
+    assert place.home.client.post("/api/cameras", json=body).status_code == 201
+    assert has_one_login(place, number)
+
+
 def test_a_chosen_credential_set_is_tested_for_a_known_camera(place: Place, number: int) -> None:
     body = {"name": "North", "username": NAME, "password": SECRET}
     id = place.home.client.post("/api/credentials", json=body).json["credentials"]["id"]

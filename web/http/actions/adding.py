@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet import labels, public
+from fleet import labels, logins, public
 from fleet.edit import editing, ignoring
 from fleet.fleet_secrets import Seal
 from fleet.model import Device, Edit, Event, Refused
@@ -71,12 +71,19 @@ def add_device(
     return Saved(id, _undoable(events))
 
 
-def add_connections(device: Device, connections: Sequence[Connection]) -> Saved:
-    """Add the connections to a device that is known. Raises Refused and HttpError (401, 403)."""
+def add_connections(
+    device: Device, connections: Sequence[Connection], *, is_lent: bool = False
+) -> Saved:
+    """Add the connections to a device that is known. `is_lent`: those without a login use the one
+    that is saved for this address. Raises Refused and HttpError (401, 403)."""
     with current_monitor().secrets.sealing() as seal:
-        edits = [
-            _edit("link", f"id:{device.id}", connection.sealed(seal)) for connection in connections
-        ]
+        edits = []
+        for connection in connections:
+            fields = connection.sealed(seal)
+            lender = logins.lender_for(device, connection.source, fields.get("host"))
+            if is_lent and lender:
+                fields["login_of"] = lender
+            edits.append(_edit("link", f"id:{device.id}", fields))
         return Saved(device.id, _undoable(_apply(edits)))
 
 

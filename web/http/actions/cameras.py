@@ -91,6 +91,10 @@ def add_camera(given: NewCamera) -> SavedDevice:
         connections = _new_connections(reached, given, seal)
         if given.same_as is not None:
             device = visible_fleet().device(str(given.same_as))
+            connections = [
+                (source, _with_lent_login(device, source, connection))
+                for source, connection in connections
+            ]
             edits = [
                 _edit(f"id:{device.id}", "link", {**connection, "source": s})
                 for s, connection in connections
@@ -378,6 +382,15 @@ def _login(reached: _Given, seal: Seal, is_set_chosen: bool = False) -> dict[str
     if reached.password is not None or reached.needs_no_login:
         fields["secret"] = seal(reached.password) if reached.password else None
     return fields
+
+
+def _with_lent_login(device: Device, source: str, connection: Mapping[str, Any]) -> dict[str, Any]:
+    """The access with the login that another source of the device has for this address, if the
+    request says nothing of a login."""
+    is_given = not connection.keys().isdisjoint({"username", "secret", "credentials"})
+    is_given = is_given or "login" in connection.get("options", {})
+    lender = "" if is_given else logins.lender_for(device, source, connection["host"])
+    return {**connection, **({"login_of": lender} if lender else {})}
 
 
 def _changed_connections(

@@ -11,7 +11,7 @@ from discovery import range_scan, ranges
 from discovery.build import DiscoveryPackage
 from discovery.range_scan import RangeScans
 from discovery.ranges import RangePlan
-from fleet import labels
+from fleet import labels, logins
 from fleet.edit import editing, ignoring, importing
 from fleet.edit.importing import RowResult
 from fleet.fleet_secrets import Seal
@@ -286,10 +286,15 @@ def _same_device(entry: InboxEntry, known: Device | None, number: int | None) ->
 def _link_edit(
     entry: InboxEntry, device: Device, username: str, password: str | None, seal: Seal
 ) -> Edit:
-    """The edit that has the device checked at the address as well. Raises Invalid."""
+    """The edit that has the device checked at the address as well: without a login of its own, with
+    the one that is saved for this address. Raises Invalid."""
     row = entry.row(username, password)
-    secret = {"secret": seal(password)} if password else {}
-    fields = {**row.access, "source": row.source, **secret}
+    if username:
+        login: dict[str, Any] = {"secret": seal(password)} if password else {}
+    else:
+        lender = logins.lender_for(device, row.source, row.access.get("host"))
+        login = {"login_of": lender} if lender else {}
+    fields = {**row.access, "source": row.source, **login}
     return Edit("link", f"id:{device.id}", fields, actor_name(), current_monitor().clock())
 
 
