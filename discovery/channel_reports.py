@@ -36,6 +36,15 @@ def unreported(
     ]
 
 
+def unreported_ids(reports: Iterable[Report]) -> list[int]:
+    """The ids of the channels that the reports miss because the recorder no longer lists them."""
+    return [
+        int(report.identity.removeprefix("id:"))
+        for report in reports
+        if isinstance(report, Miss) and report.reason == NOT_REPORTED
+    ]
+
+
 def with_channels(
     recorder: Device,
     channels: Sequence[Device],

@@ -10,7 +10,8 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
-from discovery.channel_questions import next_channel
+from discovery.channel_questions import entries_of, next_channel
+from discovery.channel_reports import unreported_ids
 from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
@@ -249,6 +250,7 @@ class Prober:
                     self.queue.make_due(question, _now())
             elif answered and not was_up:
                 self._ask_channels(entry.question[0])
+            self._ask_unreported(reports)
         # What was asked in another way than the device has now says nothing: it is asked again.
         if is_current or self.queue.entry(entry.question) is None:
             self._resolve(entry.question, answer)
@@ -280,6 +282,15 @@ class Prober:
         for channel in self.tracker.channels_of(recorder):
             for question in self.queue.questions_of(channel.id):
                 self.queue.make_due(question, _now())
+
+    def _ask_unreported(self, reports: Iterable[Report]) -> None:
+        """Ask for the streams of channels that their recorder no longer lists: an answer from
+        before says nothing about now."""
+        now = _now()
+        for device in unreported_ids(reports):
+            for entry in entries_of(self.queue, device):
+                if entry.was_up and now - entry.began >= PARENT_RETRY:
+                    self.queue.make_due(entry.question, now)
 
     def _resolve(self, question: Question, answer: ProbeResult) -> None:
         for future in list(self._awaited.get(question, ())):

@@ -45,9 +45,10 @@ def is_served_by(device: Device, parent: Device) -> bool:
     if parent.kind == RECORDER or any(identity.owner_of(key) in parent.identities for key in keys):
         return True
     own, served = device.access.get(SOURCE), parent.access.get(SOURCE)
-    if own is None or served is None or own.host is None:
+    if own is None or served is None or (host := own.host or device.address) is None:
         return False
-    return (own.host, own.port or PORT) == (served.host, served.port or PORT)
+    servers = host, served.host or parent.address
+    return servers[0] == servers[1] and (own.port or PORT) == (served.port or PORT)
 
 
 def part_of(key: str) -> str:

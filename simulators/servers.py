@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 OPEN_FILES = 32_768
 CLOSING = 3
-"""Turns of the loop after which the sockets of aborted connections are closed, also with TLS."""
+"""Turns of the loop in which connections are accepted or, when aborted, closed, also with TLS."""
 SWALLOWED = 2
 """Connections that fill a queue of length 0, so that each further one gets no answer."""
 
@@ -131,6 +131,10 @@ class DeviceServers(Generic[D]):
     async def _close(self, device: D) -> None:
         server = self._servers.pop(id(device), None)
         if isinstance(server, asyncio.Server):
+            # A connection that arrives as a server closes would stay open: take no more first.
+            for listening in server.sockets:
+                self._loop.remove_reader(listening.fileno())
+            await _turns()
             server.close()
             name = _task_name(device)
             await _cancel([task for task in self._serving if task.get_name() == name])
@@ -144,12 +148,16 @@ class DeviceServers(Generic[D]):
         await _cancel(asyncio.all_tasks() - {asyncio.current_task()})
         for writer in list(self._writers):
             writer.transport.abort()
-        for _ in range(CLOSING):
-            await asyncio.sleep(0)
+        await _turns()
 
 
 def _task_name(device: Device) -> str:
     return f"device-{id(device)}"
+
+
+async def _turns() -> None:
+    for _ in range(CLOSING):
+        await asyncio.sleep(0)
 
 
 async def _cancel(tasks: Iterable["asyncio.Task[object] | None"]) -> None:

@@ -4,7 +4,7 @@ a recorder reports a channel            a camera of its own behind the recorder
 under another key of the recorder       the same camera, by its video source
 with the path of one added by hand      that one
 the stream has another path             it is asked there, unless a person set the path
-the recorder moves                      its channels move with it
+the recorder moves                      its channels move with it, also those added by hand
 it is retired, restored, deleted        so are its channels
 it is split                             a channel goes with the key of its recorder
 it reports others before a channel      the channel keeps the number that it had at first
@@ -17,7 +17,7 @@ from datetime import datetime
 from fleet import access_fields, channels, identity, labels, status
 from fleet.channels import NO_SIGNAL, SOURCE, STREAM, is_channel, recorder_of
 from fleet.model import Access, Device, Finding, Invalid, Refused, Sighting
-from fleet.reduce import addresses, findings
+from fleet.reduce import addresses, entered_hosts, findings
 from fleet.reduce.draft import Draft
 
 MAX_CHANNELS = 128
@@ -203,12 +203,16 @@ def check_merge(draft: Draft, device: Device, other: Device) -> None:
 # -- with the recorder -----------------------------------------------------------------------
 
 
-def move_along(draft: Draft, owner: Device) -> None:
-    """Move the channels to the address of their recorder. It is the move of one device, told
-    once."""
-    for device in of(draft, owner):
-        if owner.address and device.address != owner.address:
-            draft.put(addresses.with_address(device, owner.address, draft.now))
+def move_along(draft: Draft, owner: Device, old: str | None) -> None:
+    """Move the channels to the address of their recorder, also those that a person added at its
+    `old` address. It is the move of one device, told once."""
+    new = owner.address
+    for device in of(draft, owner) if new else ():
+        if device.address != new:
+            device = addresses.with_address(device, str(new), draft.now)
+        if old and not entered_hosts.is_entered(owner, old):
+            device = entered_hosts.channel_followed(device, old, str(new))
+        draft.put(device)
 
 
 def retire_along(draft: Draft, owner: Device, at: datetime) -> int:

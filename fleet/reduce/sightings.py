@@ -10,6 +10,7 @@ from fleet.reduce import (
     capacity,
     channels,
     claims,
+    entered_hosts,
     facts,
     findings,
     interfaces,
@@ -49,6 +50,7 @@ def _apply(draft: Draft, sighting: Sighting) -> Device | None:
         device = replace(device, retired_at=None, status=status.ACTIVE, since=draft.now)
     known = device
     device, finding = addresses.moved(draft, device, sighting, keys)
+    device = entered_hosts.followed(device, known, sighting)
     device = kinds.with_kind_of(_with_facts(draft, device, sighting), sighting, draft.rules)
     fresh = _fresh(draft, device, sighting, keys)
     claims.take_from_owners(draft, device, fresh)
@@ -56,7 +58,7 @@ def _apply(draft: Draft, sighting: Sighting) -> Device | None:
     draft.put(_with_state(device, sighting, keys, draft.now))
     told_streams.add_access(draft, known, sighting)
     if device.address != known.address:
-        channels.move_along(draft, device)
+        channels.move_along(draft, device, known.address)
     if finding is not None:
         findings.apply(draft, finding)
     channels.tell_signal(draft, device, sighting)
