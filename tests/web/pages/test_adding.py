@@ -111,6 +111,11 @@ def test_no_login_and_an_empty_password_are_two_things(
     undo(browser, page)
 
 
+def test_saving_without_a_test_is_a_button_from_the_start(browser: Browser) -> None:
+    form = browser.visit("/cameras/add").form("/cameras/add")
+    assert form.find_one("summary", **{"class": "button"}).text == "Save without testing"
+
+
 def test_a_password_that_nobody_typed_is_not_taken_for_an_empty_one(browser: Browser) -> None:
     answer = send(browser, address="10.9.0.3", login="password", username="admin")
     assert answer.status_code == 422
