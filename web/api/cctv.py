@@ -21,7 +21,9 @@ from web.http.shapes.cameras import (
     CheckResult,
     NewCamera,
     PageQuery,
+    SavedCctvCamera,
     cctv_camera,
+    saved_cctv_camera,
 )
 from web.http.shapes.devices import Deleted, deleted
 from web.http.visible_fleet import visible_fleet
@@ -46,7 +48,7 @@ def cameras() -> Response:
 
 @bp.post("/v0/api/cctv/cameras", strict_slashes=False)
 @needs("device.add")
-@describes(body=NewCamera, answer=CctvCamera, errors=(404, 409, 503), status=201)
+@describes(body=NewCamera, answer=SavedCctvCamera, errors=(404, 409, 503), status=201)
 def create() -> Response:
     """Add a camera. `warnings` in the answer says what has no effect yet."""
     return _answer(add_camera(json_body(NewCamera)), 201)
@@ -63,7 +65,7 @@ def read(key: str) -> Response:
 @bp.put("/v0/api/cctv/cameras/<key>", strict_slashes=False)
 @bp.patch("/v0/api/cctv/cameras/<key>", strict_slashes=False)
 @needs("device.edit")
-@describes(body=CameraFields, answer=CctvCamera, errors=(404, 409, 503))
+@describes(body=CameraFields, answer=SavedCctvCamera, errors=(404, 409, 503))
 def change(key: str) -> Response:
     """Change a camera. Fields that are left out keep their value."""
     return _answer(change_camera(visible_fleet().device(key), json_body(CameraFields)))
@@ -97,6 +99,5 @@ def _camera(key: str) -> CctvCamera:
 
 
 def _answer(saved: SavedDevice, code: int = 200) -> Response:
-    camera = _camera(str(saved.id))
-    camera["warnings"] = [*saved.warnings]
+    camera = saved_cctv_camera(_camera(str(saved.id)), saved.warnings)
     return json_response(camera, code)

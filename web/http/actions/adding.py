@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet import labels, logins, public
+from fleet import labels, logins
 from fleet.edit import editing, ignoring
 from fleet.fleet_secrets import Seal
 from fleet.model import Device, Edit, Event, Refused
-from web.http.auditing import actor_name, note
+from web.http.actions.devices import apply_edits, new_edit
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
-from web.http.visible_fleet import visible_fleet
+
+ACTION = "device.add"
+"""What a person must be allowed to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,18 @@ def add_device(
     """Add a device with its first connection, then all others and the channels. Raises Refused,
     before anything was added, and HttpError (401, 403)."""
     with current_monitor().secrets.sealing() as seal:
-        events = _apply([_edit("add", "", {**values, **connections[0].sealed(seal)})])
+        events = apply_edits(
+            [new_edit("add", "", {**values, **connections[0].sealed(seal)})], ACTION
+        )
         id = next(event.device for event in events if event.kind == "device.added")
         assert id is not None  # nosec B101  events of this kind have a device
         recorder = current_monitor().tracker.devices()[id]
         more = [
-            _edit("link", f"id:{id}", connection.sealed(seal)) for connection in connections[1:]
+            new_edit("link", f"id:{id}", connection.sealed(seal)) for connection in connections[1:]
         ]
         more += [edit for channel in channels for edit in _channel_edits(channel, recorder, values)]
         refused: dict[int, Refused | HttpError] = {}
-        events += _apply(more, refused) if more else []
+        events += apply_edits(more, ACTION, refused=refused) if more else []
     _name_found(channels, values)
     return Saved(id, _undoable(events))
 
@@ -83,46 +87,30 @@ def add_connections(
             lender = logins.lender_for(device, connection.source, fields.get("host"))
             if is_lent and lender:
                 fields["login_of"] = lender
-            edits.append(_edit("link", f"id:{device.id}", fields))
-        return Saved(device.id, _undoable(_apply(edits)))
-
-
-def _edit(kind: str, identity: str, fields: Mapping[str, Any]) -> Edit:
-    return Edit(kind, identity, fields, actor_name(), current_monitor().clock())
+            edits.append(new_edit("link", f"id:{device.id}", fields))
+        return Saved(device.id, _undoable(apply_edits(edits, ACTION)))
 
 
 def _channel_edits(channel: NewChannel, recorder: Device, values: Mapping[str, Any]) -> list[Edit]:
     site = {"site": values["site"]} if "site" in values else {}
     if not channel.is_wanted:
         text = f"{channel.title or 'A channel'} of {labels.name(recorder)}"
-        return [_edit("ignore", channel.key, {**site, "text": text[: ignoring.MAX_REASON]})]
+        return [new_edit("ignore", channel.key, {**site, "text": text[: ignoring.MAX_REASON]})]
     name = {"name": channel.name} if channel.name else {}
-    return [_edit("add", "", {"key": channel.key, "parents": [recorder.id], **name, **site})]
+    return [new_edit("add", "", {"key": channel.key, "parents": [recorder.id], **name, **site})]
 
 
 def _name_found(channels: Sequence[NewChannel], values: Mapping[str, Any]) -> None:
     """Name the channels that the check of the recorder found first."""
     tracker, site = current_monitor().tracker, values.get("site")
     edits = [
-        _edit("change", f"id:{device.id}", {"name": channel.name})
+        new_edit("change", f"id:{device.id}", {"name": channel.name})
         for channel in channels
         if channel.is_wanted and channel.name
         if (device := tracker.known(channel.key, site or "")) and device.name is None
     ]
     if edits:
-        _apply(edits, {})
-
-
-def _apply(edits: Sequence[Edit], refused: dict[int, Any] | None = None) -> list[Event]:
-    """Apply the edits in one write, and write them into the audit log."""
-    monitor = current_monitor()
-    judge = visible_fleet().judge("device.add")
-    events = monitor.tracker.apply(edits, monitor.clock(), judge, refused)
-    for event in events:
-        about = f"camera {event.device}" if event.device else "fleet"
-        before, after = public.of_event(event.before), public.of_event(event.after)
-        note(event.kind, about, event.text, before, after)
-    return list(events)
+        apply_edits(edits, ACTION, refused={})
 
 
 def _undoable(events: Sequence[Event]) -> list[int]:

@@ -9,15 +9,15 @@ from flask import request
 
 from discovery.trial_steps import TrialConnection, TrialRequest
 from discovery.trials import Trial
-from fleet import access_fields, labels, logins, public, stream_url
+from fleet import access_fields, labels, logins, stream_url
 from fleet.edit import editing
 from fleet.fleet_secrets import Seal
 from fleet.kinds import CAMERAS
 from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event, Invalid
 from fleet.stream_url import StreamUrl
 from web.http.actions import credentials, trials
-from web.http.actions.devices import check_may_connect, deletion, edit_of
-from web.http.auditing import actor_name, note
+from web.http.actions.devices import apply_edits, check_may_connect, deletion, edit_of, new_edit
+from web.http.auditing import note
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.payloads import json_body
@@ -96,13 +96,13 @@ def add_camera(given: NewCamera) -> SavedDevice:
                 for source, connection in connections
             ]
             edits = [
-                _edit(f"id:{device.id}", "link", {**connection, "source": s})
+                new_edit("link", f"id:{device.id}", {**connection, "source": s})
                 for s, connection in connections
             ]
-            edits += [_edit(f"id:{device.id}", "change", values)] if values else []
+            edits += [new_edit("change", f"id:{device.id}", values)] if values else []
         else:
             edits = [_addition(connections, {**values, **_beside(given)})]
-        events = _apply(edits, "device.add")
+        events = apply_edits(edits, "device.add")
     return _saved(events, given.same_as, _warnings(given))
 
 
@@ -134,9 +134,9 @@ def _change(
     if connections:
         check_may_connect()
     edits = [edit_of(device, "change", values)] if values else []
-    edits += [_edit(f"id:{device.id}", kind, fields) for kind, fields in connections]
+    edits += [new_edit(kind, f"id:{device.id}", fields) for kind, fields in connections]
     right = ("device.add",) if connections else ("device.edit", device.id)
-    events = _apply(edits, *right) if edits else []
+    events = apply_edits(edits, *right) if edits else []
     return _saved(events, device.id, _warnings(given))
 
 
@@ -150,7 +150,7 @@ def add_device(given: NewDevice) -> SavedDevice:
     with current_monitor().secrets.sealing() as seal:
         if given.snmp_community:
             connection["secret_options"] = {"community": seal(given.snmp_community)}
-        events = _apply([_addition([(SNMP, connection)], values)], "device.add")
+        events = apply_edits([_addition([(SNMP, connection)], values)], "device.add")
     unchecked = [CAMERA_NOT_CHECKED] if values["kind"] in CAMERAS else []
     return _saved(events, None, [*_warnings(given), *unchecked])
 
@@ -453,24 +453,10 @@ def _changes(source: str, access: Access, reached: _Given, given: CameraFields) 
 # -- edits -------------------------------------------------------------------------------------
 
 
-def _edit(identity: str, kind: str, fields: Mapping[str, Any]) -> Edit:
-    return Edit(kind, identity, fields, actor_name(), current_monitor().clock())
-
-
 def _addition(connections: Sequence[tuple[str, dict[str, Any]]], values: Mapping[str, Any]) -> Edit:
     (source, connection), *others = connections
     fields = {**values, **connection, "source": source}
-    return _edit("", "add", fields | ({"more": dict(others)} if others else {}))
-
-
-def _apply(edits: Sequence[Edit], action: str, number: int | None = None) -> list[Event]:
-    """Apply all edits in one write, or none, and write them into the audit log."""
-    monitor = current_monitor()
-    events = monitor.tracker.apply(edits, monitor.clock(), visible_fleet().judge(action, number))
-    for event in events:
-        before, after = public.of_event(event.before), public.of_event(event.after)
-        note(event.kind, f"camera {event.device}", event.text, before, after)
-    return list(events)
+    return new_edit("add", "", fields | ({"more": dict(others)} if others else {}))
 
 
 def _saved(events: Sequence[Event], number: int | None, warnings: Sequence[str]) -> SavedDevice:

@@ -1,6 +1,6 @@
 """Edit, retire and delete devices in the name of the person of the request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.deletion import Deletion
@@ -54,16 +54,34 @@ def _visible_number(number: int) -> int:
 
 
 def apply_and_audit(edit: Edit) -> list[Event]:
-    """Apply the edit, and write it into the audit log."""
-    monitor, number = current_monitor(), int(edit.identity.removeprefix("id:"))
-    events = monitor.tracker.apply(
-        [edit], monitor.clock(), visible_fleet().judge("device.edit", number)
-    )
-    for event in events:
-        before, after = public.of_event(event.before), public.of_event(event.after)
-        note(event.kind, f"camera {event.device}", event.text, before, after)
+    """Apply the edit of a device, and write it into the audit log."""
+    events = apply_edits([edit], "device.edit", int(edit.identity.removeprefix("id:")))
     if changed := {event.device for event in events if event.device and event.kind in OTHER_RECORD}:
-        monitor.scanner.check_soon(changed)
+        current_monitor().scanner.check_soon(changed)
+    return events
+
+
+def new_edit(kind: str, identity: str, fields: Mapping[str, Any]) -> Edit:
+    """An edit by the person of the request, now."""
+    return Edit(kind, identity, fields, actor_name(), current_monitor().clock())
+
+
+def apply_edits(
+    edits: Sequence[Edit],
+    action: str,
+    number: int | None = None,
+    refused: dict[int, Refused | HttpError] | None = None,
+) -> list[Event]:
+    """Apply the edits in one write, and write them into the audit log: all or none, or, with
+    `refused`, those that are not refused. It gets the others by their place in `edits`. Raises
+    Refused and HttpError."""
+    monitor = current_monitor()
+    judge = visible_fleet().judge(action, number)
+    events = monitor.tracker.apply(edits, monitor.clock(), judge, refused)
+    for event in events:
+        about = f"camera {event.device}" if event.device else "fleet"
+        before, after = public.of_event(event.before), public.of_event(event.after)
+        note(event.kind, about, event.text, before, after)
     return list(events)
 
 

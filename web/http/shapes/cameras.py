@@ -146,10 +146,9 @@ class OnvifRow(TypedDict):
     tls: bool
 
 
-class SavedCamera(shapes.CameraDetail):
-    """A camera with how it is reached. `rtsp_url` has no login; only those with permission to edit
-    the camera get its `username` and `credentials`, the id of its credential set. `interval` is in
-    seconds; null is that of the source."""
+class ReachedCamera(TypedDict):
+    """How a camera is reached and recorded. `rtsp_url` has no login; only those with permission to
+    edit the camera get its `username`."""
 
     name: str
     description: str
@@ -158,13 +157,20 @@ class SavedCamera(shapes.CameraDetail):
     port: int | None
     username: str | None
     has_password: bool
-    credentials: str | None
     rtsp_url: str | None
+    record_quality: str | None
+    retention_days: int | None
+
+
+class SavedCamera(shapes.CameraDetail, ReachedCamera):
+    """A camera with how it is reached. Only those with permission to edit the camera get
+    `credentials`, the id of its credential set. `interval` is in seconds; null is that of the
+    source."""
+
+    credentials: str | None
     onvif: OnvifRow | None
     interval: int | None
     auto_record: bool | None
-    record_quality: str | None
-    retention_days: int | None
 
 
 class CameraSaved(TypedDict):
@@ -177,25 +183,20 @@ class CameraSaved(TypedDict):
     warnings: list[str]
 
 
-class CctvCamera(TypedDict):
+class CctvCamera(ReachedCamera):
     """A camera as the CCTV system shows it. `status` is online, offline or unknown."""
 
     id: int
-    name: str
-    description: str
-    location: str
-    ip_address: str | None
-    port: int | None
-    username: str | None
-    has_password: bool
-    rtsp_url: str | None
     auto_record: bool
-    record_quality: str | None
-    retention_days: int | None
     status: str
     reason: str
     last_seen: Time | None
-    warnings: NotRequired[list[str]]
+
+
+class SavedCctvCamera(CctvCamera):
+    """The same after it was saved. `warnings`: what of the request has no effect yet."""
+
+    warnings: list[str]
 
 
 class DeviceRow(TypedDict):
@@ -311,9 +312,19 @@ def interval_of(device: Device) -> int | None:
 def saved_camera(
     device: Device, detail: shapes.CameraDetail, *, shows_username: bool
 ) -> SavedCamera:
-    access, login = device.access.get(RTSP), _login(device)
     return {
         **detail,
+        **_reached_camera(device, shows_username=shows_username),
+        "credentials": min(logins.sets_of(device), default=None) if shows_username else None,
+        "onvif": _onvif(device.access.get(ONVIF)),
+        "interval": interval_of(device),
+        "auto_record": device.recording.get("auto_record"),
+    }
+
+
+def _reached_camera(device: Device, *, shows_username: bool) -> ReachedCamera:
+    access, login = device.access.get(RTSP), _login(device)
+    return {
         "name": labels.name(device),
         "description": device.notes,
         "location": location_of(device),
@@ -321,11 +332,7 @@ def saved_camera(
         "port": access.port if access else None,
         "username": login.username if shows_username else None,
         "has_password": login.secret is not None,
-        "credentials": min(logins.sets_of(device), default=None) if shows_username else None,
         "rtsp_url": rtsp_url(device),
-        "onvif": _onvif(device.access.get(ONVIF)),
-        "interval": interval_of(device),
-        "auto_record": device.recording.get("auto_record"),
         "record_quality": device.recording.get("record_quality"),
         "retention_days": device.recording.get("retention_days"),
     }
@@ -347,24 +354,18 @@ def reason_of(device: Device, device_status: str) -> str:
 
 
 def cctv_camera(device: Device, device_status: str, *, shows_username: bool) -> CctvCamera:
-    access, login = device.access.get(RTSP), _login(device)
     return {
         "id": device.id,
-        "name": labels.name(device),
-        "description": device.notes,
-        "location": location_of(device),
-        "ip_address": address_of(device, RTSP),
-        "port": access.port if access else None,
-        "username": login.username if shows_username else None,
-        "has_password": login.secret is not None,
-        "rtsp_url": rtsp_url(device),
+        **_reached_camera(device, shows_username=shows_username),
         "auto_record": bool(device.recording.get("auto_record")),
-        "record_quality": device.recording.get("record_quality"),
-        "retention_days": device.recording.get("retention_days"),
         "status": plain_status(device_status),
         "reason": reason_of(device, device_status),
         "last_seen": shapes.iso(device.last_seen),
     }
+
+
+def saved_cctv_camera(camera: CctvCamera, warnings: Sequence[str]) -> SavedCctvCamera:
+    return {**camera, "warnings": [*warnings]}
 
 
 def device_row(device: Device, device_status: str) -> DeviceRow:
