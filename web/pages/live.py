@@ -6,10 +6,13 @@ Both are rendered once for all pages with the same content.
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeGuard
 from urllib.parse import parse_qsl
 
 from flask import Flask, g, render_template
 
+from fleet import labels
+from fleet.model import Event
 from web.http import page_feeds
 from web.http.broadcaster import RECHECK_EVERY, StreamMessage, sse_message
 from web.http.shapes.stream import head_message, rows_message
@@ -32,6 +35,10 @@ def viewer_group(visible: VisibleFleet) -> Hashable:
         visible.may(action)
         for action in ("scan.start", "scan.automatic", "scan.view", "workbook.edit")
     )
+
+
+def _is_renamed(event: Event | None) -> TypeGuard[Event]:
+    return event is not None and "name" in event.after
 
 
 class FleetPageFeed:
@@ -58,8 +65,19 @@ class FleetPageFeed:
         self._is_due = self._is_due or bool(messages)
         if not ids:
             return b""
+        renamed = [message.event.device for message in messages if _is_renamed(message.event)]
         with self._context():
-            return self._rows(ids)
+            return self._rows([*dict.fromkeys((*ids, *self._named_with(renamed)))])
+
+    def _named_with(self, ids: Sequence[int | None]) -> Iterator[int]:
+        """The channels that this viewer sees whose shown names include those of the devices."""
+        if not ids:
+            return
+        devices = self.visible.devices()
+        for id in filter(None, ids):
+            for channel in self.visible.monitor.tracker.channels_of(id):
+                if channel.id in devices and labels.named_with(channel, devices):
+                    yield channel.id
 
     def summary(self, position: int) -> bytes:
         """The head, at most once a second."""

@@ -3,14 +3,19 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from fleet.identity import channel_key
-from fleet.model import Miss, Sighting
+from fleet.model import Edit, Miss, Sighting
 from tests.accounts.people import add
 from tests.home import Clock, Home
 from tests.web.browser import Browser
 from tests.web.closed import Visitor
+from web.http.authentication import THIS_MACHINE
+from web.http.broadcaster import StreamMessage
+from web.http.visible_fleet import VisibleFleet
+from web.pages.live import FleetPageFeed
 
 MAC = "mac:d4:2d:c5:00:00:0a"
 
@@ -197,3 +202,16 @@ def test_a_channel_is_deleted_by_either_of_its_names(make_home: Callable[..., Ho
     deleted = client.delete("/api/camera/3", json={"confirm": "Channel 2"})
     assert deleted.status_code == 200, deleted.text
     assert names_of(client.get("/api/cameras")) == ["North recorder", "Gate 1"]
+
+
+def test_an_open_page_gets_the_rows_of_the_channels_of_a_renamed_recorder(home: Home) -> None:
+    feed = FleetPageFeed(
+        home.app, VisibleFleet(home.monitor, THIS_MACHINE), "?sort=id&per_page=100"
+    )
+    for name in ("Store 7", "North recorder"):
+        edit = Edit("change", "id:1", {"name": name}, "tester", home.clock())
+        events = home.monitor.tracker.apply([edit], home.clock())
+        body = feed.news([StreamMessage(event.sequence, event, b"") for event in events]).decode()
+        message = orjson.loads(body.partition("data: ")[2])
+        assert message["ids"] == list(range(1, 14))
+        assert f"{name}, channel 12" in message["html"]
