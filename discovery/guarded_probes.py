@@ -67,12 +67,12 @@ class GuardedProbes:
         self._probes = ProbeTasks()
         self._proofs = Proofs()
         self.gate = LoginGate(tracker, unseal, refused)
-        self._proving = Proving(tracker, identification)
+        self.proving = Proving(tracker, identification)
 
     def missed(self, entry: QueueEntry) -> None:
         """Forget what a device proved that misses now."""
         self._proofs.forget(entry.question)
-        self._proving.missed(entry.host)
+        self.proving.missed(entry.host)
 
     def forget(self, question: Question) -> None:
         """Forget a device that is not asked any more."""
@@ -82,13 +82,13 @@ class GuardedProbes:
     async def close(self) -> None:
         """Cancel what runs, and wait a moment for it."""
         await self._probes.close()
-        await self._proving.close()
+        await self.proving.close()
 
     async def reports(self, source: Source, entry: QueueEntry, device: Device) -> Sequence[Report]:
         """The reports of the probe. Who is there is asked before a password is sent. Raises
         OtherDevice, Unproven, UnprovenRefusal, SecretLost and whatever ProbeTasks.run does."""
         access = self._access(device, source.name)
-        verdict = await self._proving.verdict(entry, device, access)
+        verdict = await self.proving.verdict(entry, device, access)
         if verdict is Verdict.STRANGER:
             reports = await self._reports_without_login(source, entry, device, access)
             return self._judged(source, device, reports, verdicts.STRANGER)
@@ -133,7 +133,7 @@ class GuardedProbes:
         is_shown = verdict in (Verdict.PROVED, Verdict.CLAIMED)
         if is_shown or has_proof(device, reports, known, disputed):
             return self._judged(source, device, reports, "")
-        if await self._proving.is_provable_now(entry.host, self._subject(device, source), reports):
+        if await self.proving.is_provable_now(entry.host, self._subject(device, source), reports):
             return self._judged(source, device, reports, "")
         if not self._is_first_to_say(source, device):
             return self._judged(source, device, reports, "")

@@ -71,7 +71,7 @@ class Prober:
             identification or Identification(),
             refused or RefusedLogins(),
         )
-        self.gate = self._guarded.gate
+        self.gate, self.proving = self._guarded.gate, self._guarded.proving
         self._results = ProbeResults(tracker, clock, self._scopes)
         self._awaited: dict[Question, list[asyncio.Future[ProbeResult]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -33,8 +33,11 @@ class Proving:
         The kernel's table is read first, which sends nothing. Raises OtherDevice."""
         if not verdicts.needs_proof(access):
             return Verdict.PROVED
-        disputed, devices = self._tracker.disputed(), self._tracker.devices()
-        subject = verdicts.subject_of(device, entry.source, devices)
+        return await self.verdict_at(entry.host, device, entry.source)
+
+    async def verdict_at(self, host: str, device: Device, source: str) -> Verdict:
+        """Whether the device that this source asks is at a host. Raises OtherDevice."""
+        disputed, subject = self._tracker.disputed(), self.subject(device, source)
         if not verdicts.can_be_proved(subject, disputed):
             return Verdict.UNKNOWN
         judge = partial(
@@ -42,13 +45,13 @@ class Proving:
             subject,
             disputed=disputed,
             owner=lambda key: self._tracker.known(key, subject.site),
-            is_behind=self._is_behind(entry, device, subject),
+            is_behind=self._is_behind(host, device, source, subject),
         )
-        verdict = judge(Evidence(self._identification.mac_of(entry.host)))
+        verdict = judge(Evidence(self._identification.mac_of(host)))
         if verdict is Verdict.UNKNOWN:
             has_endpoint = bool(identity.endpoints(subject.identities))
             silent_for = SILENT_LASTS if has_endpoint else SILENT_WITHOUT_ENDPOINT
-            verdict = judge(await self._identification.ask(entry.host, silent_for))
+            verdict = judge(await self._identification.ask(host, silent_for))
         if verdict is Verdict.OTHER:
             raise OtherDevice
         return verdict
@@ -73,12 +76,16 @@ class Proving:
     async def close(self) -> None:
         await self._identification.close()
 
-    def _is_behind(self, entry: QueueEntry, device: Device, subject: Device) -> bool:
+    def subject(self, device: Device, source: str) -> Device:
+        """The device that can be identified there: of a channel its recorder."""
+        return verdicts.subject_of(device, source, self._tracker.devices())
+
+    def _is_behind(self, host: str, device: Device, source: str, subject: Device) -> bool:
         devices = self._tracker.devices()
         neighbours = (
             other
-            for other in self._tracker.at_address(entry.host, subject.site)
-            if other.address == entry.host
-            and subject.id not in (other.id, session_owner(other, entry.source, devices))
+            for other in self._tracker.at_address(host, subject.site)
+            if other.address == host
+            and subject.id not in (other.id, session_owner(other, source, devices))
         )
-        return verdicts.is_behind(device, entry.source, neighbours)
+        return verdicts.is_behind(device, source, neighbours)

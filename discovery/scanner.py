@@ -118,7 +118,7 @@ class Scanner:
             *(sources, tracker, clock, self._inbox.add, self._inbox.keep, unseal, self.sessions),
             *(self.heard.__setitem__, identification, refused),
         )
-        self._trials = Trials(self.sources, self.prober.gate)
+        self._trials = Trials(self.sources, self.prober.gate, self.prober.proving)
         common = (self.sources, tracker, clock, self._inbox, self.prober, self._targets)
         self._device_questions = DeviceQuestions(*common, self._source_tasks)
         self._source_scans = SourceScans(*common, self.unverified, self._source_tasks, self.heard)

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from discovery import verdicts
 from discovery.logins import WRONG, LoginGate
 from discovery.outcomes import outcome
 from discovery.probe_tasks import ProbeTasks
+from discovery.proving import OtherDevice, Proving
 from discovery.refused_logins import SentLogin, port_of
 from discovery.trial_reports import Reports, findings_of, sightings_of
 from discovery.trial_steps import RTSP, TrialConnection, TrialRequest, title_of
+from discovery.verdicts import Verdict
 from fleet import identity, path_logins
 from fleet.logins import MAX_REFUSALS, NO_LOGIN
-from fleet.model import DEFAULT_SITE, Access, Learned, Target
+from fleet.model import DEFAULT_SITE, Access, Device, Learned, Target
 from fleet.places import access_key
 from sources.source import SessionRefused, Source
 
@@ -27,9 +30,10 @@ OTHER_DEVICE = "Another device responds at this address, so the saved login is n
 class TrialProbes:
     """Asks the sources for all trials."""
 
-    def __init__(self, sources: Mapping[str, Source], gate: LoginGate) -> None:
+    def __init__(self, sources: Mapping[str, Source], gate: LoginGate, proving: Proving) -> None:
         self._sources = sources
         self.gate = gate
+        self.proving = proving
         self._tasks = ProbeTasks()
         self._numbers = itertools.count(1)
 
@@ -57,15 +61,15 @@ class TrialLogin:
     request: TrialRequest
     refused_by: str = ""
     """The title of the source whose login was refused."""
+    verdict: Verdict = Verdict.UNKNOWN
+    """Whether the device of the request is there, since its login was about to be sent."""
 
-    def no_login_reason(self, connection: TrialConnection, reports: Reports) -> str:
+    async def no_login_reason(self, connection: TrialConnection, reports: Reports) -> str:
         """Why no login is tried at a device that reported this without one; empty if it may be."""
         request = self.request
         if not request.may_login:
             return request.no_login_reason
-        if request.device and any(
-            identity.is_another(request.device, sighting) for sighting in sightings_of(reports)
-        ):
+        if request.device and await self._is_another(request.device, connection, reports):
             return OTHER_DEVICE
         if self.refused_by:
             return f"Not tried: the device refused this login over {self.refused_by}"
@@ -102,6 +106,38 @@ class TrialLogin:
             gate.tried.unspent(attempt)
         return reports
 
+    async def _is_another(
+        self, device: Device, connection: TrialConnection, reports: Reports
+    ) -> bool:
+        """True where the login of this device would be sent to another one, as checks find out."""
+        proving, request = self.probes.proving, self.request
+        subject = proving.subject(device, connection.source)
+        if any(identity.is_another(subject, sighting) for sighting in sightings_of(reports)):
+            return True
+        if request.password is None or (connection.tls and connection.tls_pin):
+            self.verdict = Verdict.PROVED  # Of a certificate, the source itself proves it.
+            return False
+        try:
+            self.verdict = await proving.verdict_at(request.host, device, connection.source)
+        except OtherDevice:
+            return True
+        return self.verdict is Verdict.STRANGER
+
+    def _may_use_basic(self, connection: TrialConnection) -> bool:
+        """True if the device may get the password in a form that reveals it: one that a person
+        entered now, or a saved one as a check would send it."""
+        request = self.request
+        if request.device is None or request.access is None:
+            return not request.digest_only
+        subject = self.probes.proving.subject(request.device, connection.source)
+        return self.verdict is Verdict.PROVED or verdicts.may_use_basic(
+            request.access,
+            connection.source,
+            subject,
+            request.host,
+            is_claimed=self.verdict is Verdict.CLAIMED,
+        )
+
     def _sent(self, connection: TrialConnection) -> SentLogin | None:
         """The login as the device sees it, if there is one."""
         request = self.request
@@ -127,7 +163,7 @@ class TrialLogin:
             connection.path,
             tls_pin=connection.tls_pin,
             options=options,
-            digest_only=request.digest_only,
+            digest_only=not self._may_use_basic(connection),
             is_trial=True,
         )
         if not with_login:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet.model import Device
+from fleet.model import Access, Device
 
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
 """The states of a step."""
@@ -42,6 +42,8 @@ class TrialRequest:
     no_login_reason: str = ""
     digest_only: bool = False
     device: Device | None = None
+    access: Access | None = None
+    shows_username: bool = True
 
 
 @dataclass(frozen=True, slots=True)

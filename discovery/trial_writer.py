@@ -128,8 +128,7 @@ class StepWriter:
         if "login.none" in findings:
             text = findings["login.none"].text
         elif methods and self.request.username is not None:
-            # Who tests a saved login need not know whose it is.
-            name = f" as {self.request.username}" if self.request.device is None else ""
+            name = f" as {self.request.username}" if self.request.shows_username else ""
             text = f"Logged in{name}"
         elif UNREADABLE in findings:
             self.write("login", SKIPPED, "Not known whether a login is required", connection)

@@ -13,6 +13,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from discovery.logins import LoginGate
+from discovery.proving import Proving
 from discovery.trial_probes import TrialLogin, TrialProbes
 from discovery.trial_reports import certificate_of, findings_of, sightings_of
 from discovery.trial_steps import (
@@ -78,8 +79,8 @@ class Trial:
 class Trials:
     """Runs trials, in the loop of the Scanner."""
 
-    def __init__(self, sources: Mapping[str, Source], gate: LoginGate) -> None:
-        self._probes = TrialProbes(sources, gate)
+    def __init__(self, sources: Mapping[str, Source], gate: LoginGate, proving: Proving) -> None:
+        self._probes = TrialProbes(sources, gate, proving)
         self._running: set[asyncio.Task[Any]] = set()
         self._places = BoundedSemaphore(MAX_TRIALS)
 
@@ -148,7 +149,7 @@ class _Run:
         if changed := findings_of(reports).get(CHANGED):
             self.steps.write("login", FAILED, changed.text, connection, {"reason": CHANGED})
             return
-        if reason := self.login.no_login_reason(connection, reports):
+        if reason := await self.login.no_login_reason(connection, reports):
             for name in ("login", "describe" if connection.source == RTSP else "streams"):
                 self.steps.write(name, SKIPPED, reason, connection)
             return

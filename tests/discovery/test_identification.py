@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from discovery.trial_steps import TrialConnection, TrialRequest
 from discovery.verdicts import Verdict, is_behind, may_use_basic, verdict
 from fleet.model import Access, Device, Sighting, Target
 from sources.identify import Evidence, Identification
@@ -132,6 +133,29 @@ def test_a_device_that_can_prove_itself_does_so_before_every_login(make: Make) -
         assert device.asked["PROBE"] >= len(device.accepted) >= 3
         assert not asked_with[0].digest_only, "its login was entered for this address"
         assert not findings(engine)
+
+
+@pytest.mark.parametrize("is_channel", [False, True])
+def test_a_connection_test_sends_a_saved_login_only_to_the_device_that_proves_itself(
+    make: Make, is_channel: bool
+) -> None:
+    port = free_port()
+    with GuardedDevice("p1", host=host(1), endpoint=endpoint(2), discovery_port=port) as device:
+        devices = [camera(1, device.port)]
+        if is_channel:
+            channel = listed(2, "rtsp", address=host(1), port=device.port, path="/2")
+            keys = (f"channel:onvif:{endpoint(1)}/2",)
+            devices.append(replace(channel, identities=keys, parents=(1,)))
+        engine = make(devices, port, [])
+        known = engine.devices()[len(devices)]
+        connection = TrialConnection("rtsp", device.port, "/live")
+        wanted = TrialRequest(host(1), (connection,), "root", "p1", digest_only=True, device=known)
+        steps = {step.name: step for step in engine.scanner.try_out(wanted)}
+        assert "Another device responds at this address" in steps["login"].text
+        assert device.refused + device.accepted == []
+        device.endpoint = endpoint(1)
+        assert list(engine.scanner.try_out(wanted))
+        assert device.accepted == ["p1"]
 
 
 def test_all_who_ask_about_a_host_at_once_share_one_question() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context
 
+from discovery import verdicts
 from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from fleet import access_fields, labels
 from fleet import logins as known_logins
@@ -195,7 +196,7 @@ def _trial(
             return _trial_of_lent(device, source, host, connection)
         case "saved":
             chosen = credentials.login_of(login.credentials)
-            return TrialRequest(host, (connection,), *chosen, digest_only=True)
+            return TrialRequest(host, (connection,), *chosen, digest_only=True, device=device)
     has_name = login.choice in (PASSWORD, EMPTY)
     return TrialRequest(host, (connection,), login.username if has_name else None, secret)
 
@@ -204,9 +205,13 @@ def _trial_of_saved(
     device: Device, source: str, host: str, connection: TrialConnection
 ) -> TrialRequest:
     """The trial with the login that the device has, which nothing is sent to but that device where
-    it is saved to be, and only in ways that do not reveal the password. Raises SecretLost."""
+    it is saved to be, in the ways in which its checks log in. Raises SecretLost."""
+    fleet = current_monitor().tracker.fleet()
     known = _resolved(device, source)
-    return _trial_with(device, known, host, connection, _doubt(device, known, host, connection))
+    is_of_set = known_logins.is_of_set(device, source, fleet.devices, fleet.credentials)
+    reason = _doubt(device, source, known, host, connection)
+    wanted = _trial_with(device, known, host, connection, reason)
+    return wanted if is_of_set else replace(wanted, access=known)
 
 
 def _trial_of_lent(
@@ -217,7 +222,7 @@ def _trial_of_lent(
     lender = known_logins.lender_for(device, source, host)
     known, own = _resolved(device, lender), device.access.get(source, Access())
     reason = "" if lender else NOT_LENT
-    if any(fault.kind in DOUBTS for fault in device.findings):
+    if _has_doubt(device, source):
         reason = IN_DOUBT
     return _trial_with(device, replace(known, tls_pin=own.tls_pin), host, connection, reason)
 
@@ -242,17 +247,26 @@ def _trial_with(
         monitor.secrets.unseal(known.secret) if known.secret else None,
         digest_only=True,
         device=device,
+        shows_username=False,
     )
 
 
-def _doubt(device: Device, known: Access, host: str, connection: TrialConnection) -> str:
+def _doubt(
+    device: Device, source: str, known: Access, host: str, connection: TrialConnection
+) -> str:
     """Why the saved login is not sent there; empty if it may be."""
     saved = known.host or device.address, known.port, bool(known.options.get("tls"))
     if saved != (host, connection.port, connection.tls):
         return NOT_SENT
     is_elsewhere = known.secret is not None and known.secret_host != host
-    has_finding = any(fault.kind in DOUBTS for fault in device.findings)
-    return IN_DOUBT if is_elsewhere or has_finding else ""
+    return IN_DOUBT if is_elsewhere or _has_doubt(device, source) else ""
+
+
+def _has_doubt(device: Device, source: str) -> bool:
+    """True if another device may be there. The finding about a channel is its recorder's."""
+    devices = current_monitor().tracker.devices()
+    subjects = device, verdicts.subject_of(device, source, devices)
+    return any(fault.kind in DOUBTS for subject in subjects for fault in subject.findings)
 
 
 def _check_may_test(device: Device, source: str, host: str, access: Access) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fleet.model import Finding
 from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, OnvifServers
 from simulators.rtsp import RtspDevice, RtspServers
@@ -129,6 +130,33 @@ def test_a_test_uses_basic_for_a_password_that_the_person_typed(place: Place) ->
     accounts = place.camera("basic")
     assert place.tested(username=NAME, password=SECRET)["rtsp", "login"]["state"] == "ok"
     assert any(attempt.scheme == "basic" for attempt in accounts.attempts)
+
+
+def test_a_camera_with_basic_only_is_tested_with_its_saved_login_as_it_is_checked(
+    place: Place,
+) -> None:
+    accounts = place.camera("basic")
+    number = place.add(place.url, username=NAME, password=SECRET)
+    until(lambda: place.home.device(str(number)).access["rtsp"].method == "basic")
+    before = len(accounts.attempts)
+    form = {"host": place.address, "port": str(place.rtsp.port), "path": "/stream1"}
+    page = f"/cameras/{number}/connection?source=rtsp"
+    answer = place.home.client.post(page, data={**form, "login": "keep", "do": "test"})
+    assert "Logged in" in read(answer.text).text
+    assert {attempt.outcome for attempt in accounts.attempts[before:]} == {"right"}
+
+
+def test_the_login_of_a_recorder_in_doubt_is_not_tested_at_its_channel(place: Place) -> None:
+    place.camera()
+    recorder = place.add(place.url, username=NAME, password=SECRET)
+    channel = place.add(place.url.replace("stream1", "stream2"), channel_of=recorder)
+    tracker, clock = place.home.monitor.tracker, place.home.clock
+    doubt = Finding(f"id:{recorder}", "identity.other", clock(), "another MAC", "onvif")
+    tracker.apply([doubt], clock())
+    form = {"host": place.address, "port": str(place.rtsp.port), "path": "/stream2"}
+    page = f"/cameras/{channel}/connection?source=rtsp"
+    answer = place.home.client.post(page, data={**form, "login": "keep", "do": "test"})
+    assert "may be another one" in read(answer.text).text
 
 
 def test_a_test_sees_the_refusals_of_a_credential_set(place: Place) -> None:
