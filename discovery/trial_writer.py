@@ -30,6 +30,7 @@ from discovery.trial_steps import (
 from discovery.trial_texts import shown
 from fleet.model import Access, CannotAsk, Miss, NoAnswer, Report, Sighting
 from fleet.places import place
+from fleet.reduce.channels import MAX_CHANNELS
 from sources import net
 from sources.source import SessionRefused, Source
 from store.secret_texts import SecretTexts
@@ -151,15 +152,18 @@ class StepWriter:
             self.write(name, FAILED, broken[0].text, connection, {"reason": broken[0].kind})
             self.sources.remove(connection.source)
             return
-        channels, streams = channels_of(sightings), streams_of(sightings)
+        every, streams = channels_of(sightings), streams_of(sightings)
+        channels = every[:MAX_CHANNELS]
         if is_rtsp and not channels:
             self.describe(streams, connection)
             return
         self.channels = self.channels or channels
         self.streams = _merged(self.streams, streams)
-        count = len(channels or streams)
+        count = len(every or streams)
         noun = "channel" if channels else "stream"
-        text = f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+        text = f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
+        if len(every) > MAX_CHANNELS:
+            text += f"; only the first {MAX_CHANNELS} can be added to the list"
         facts = {"channels": channels} if channels else {"streams": streams}
         self.write(
             name, OK if count else FAILED, text if count else "No streams", connection, facts

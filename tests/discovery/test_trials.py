@@ -298,8 +298,8 @@ def test_a_source_that_this_server_does_not_have_is_skipped(engine: Engine) -> N
     assert (steps[0].state, steps[-1].state) == ("skipped", "ok")
 
 
-def recorder(target: Target) -> list[Report]:
-    """A recorder with two channels."""
+def recorder(target: Target, count: int = 2) -> list[Report]:
+    """A recorder with this many channels."""
     owner = "onvif:urn:uuid:9"
     channels = [
         sighting(
@@ -310,7 +310,7 @@ def recorder(target: Target) -> list[Report]:
             facts={"channel": str(number)},
             name=f"Door {number}",
         )
-        for number in (1, 2)
+        for number in range(1, count + 1)
     ]
     return [sighting(target, "onvif", identities=(owner,), kind="recorder"), *channels]
 
@@ -320,6 +320,17 @@ def dark_first(target: Target) -> list[Report]:
     owner, first, *others = recorder(target)
     assert isinstance(first, Sighting)
     return [owner, replace(first, facts={**first.facts, "signal": False}), *others]
+
+
+def test_a_recorder_with_more_channels_than_the_list_takes_names_those_that_it_gets(
+    engine: Engine, onvif: Scripted
+) -> None:
+    onvif.behaviour = lambda target: recorder(target, 1024)
+    steps = tried(engine, request(connections=(TrialConnection("onvif"),)))
+    assert steps[3].text == "1,024 channels; only the first 128 can be added to the list"
+    assert [channel["channel"] for channel in steps[-1].facts["channels"]] == [
+        str(number) for number in range(1, 129)
+    ]
 
 
 def test_a_recorder_names_its_channels(engine: Engine, onvif: Scripted) -> None:
