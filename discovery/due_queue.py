@@ -12,12 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from discovery.login_turns import Turn, turn_of
 from fleet import logins
 from fleet.model import NOTHING, Access, Device
 from fleet.places import host_of, session_owner
 from fleet.reduce.learning import is_same_but_learned
 from sources.source import Source
 
+Key = int | Turn
+"""A device, or the turn of a login."""
 Question = tuple[int, str]
 """The id of a device and the name of a source."""
 
@@ -36,7 +39,8 @@ class QueueEntry:
     asked by itself; `ready_at`: since when it waits for room, which is before `due` if it is asked
     out of turn; `began`: when it was last asked; `by_hand`: a person waits for the next answer, or
     for the one that is under way (`is_by_hand`); `owner`: the device that serves its answer;
-    `ticket`: the number of the one heap item that is valid."""
+    `keys`: what serves one question at a time: the owner, and the turn of the login; `ticket`: the
+    number of the one heap item that is valid."""
 
     question: Question
     host: str
@@ -48,6 +52,7 @@ class QueueEntry:
     urgency: int = ROUTINE
     began: float = -math.inf
     owner: int = 0
+    keys: tuple[Key, ...] = ()
     by_hand: bool = False
     is_by_hand: bool = False
     is_running: bool = False
@@ -71,7 +76,8 @@ def phase(question: Question) -> float:
 
 class DueQueue:
     """The queue of all questions. It lets those begin that are due, no more at once than a
-    source's `cap`, and one at a time at a device. A recorder serves its channels."""
+    source's `cap`, and one at a time at a device. A recorder serves its channels. What waits for
+    its device, or for the turn of its login, takes no room of its source."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self.sources = {source.name: source for source in sources if source.probe}
@@ -84,8 +90,8 @@ class DueQueue:
         self._idle: list[HeapItem] = []
         self._ready: dict[str, list[HeapItem]] = {name: [] for name in self.sources}
         self._running: Counter[str] = Counter()
-        self._busy: set[int] = set()
-        self._waiting: dict[int, dict[str, list[HeapItem]]] = {}
+        self._busy: set[Key] = set()
+        self._waiting: dict[Key, dict[str, list[HeapItem]]] = {}
 
     # -- who is asked --------------------------------------------------------------------
 
@@ -232,25 +238,33 @@ class DueQueue:
         """Begin what can begin now, the most urgent and longest due first. Each must be `ended`."""
         begun = []
         while (entry := self._best()) is not None:
-            id, source = entry.question
-            entry.owner = session_owner(self._devices[id], source, self._devices)
-            if entry.owner in self._busy:
-                waiting = self._waiting.setdefault(entry.owner, {})
+            before = entry.keys
+            self._name_keys(entry)
+            if busy := [key for key in entry.keys if key in self._busy]:
+                waiting = self._waiting.setdefault(busy[0], {})
                 self._place(waiting.setdefault(entry.source, []), entry, entry.ready_at)
+                self._pass_on(before + entry.keys)
                 continue
-            self._busy.add(entry.owner)
+            self._busy.update(entry.keys)
+            self._pass_on(before)
             self._running[entry.source] += 1
             entry.is_running, entry.is_ready, entry.began = True, False, now
             entry.is_by_hand, entry.by_hand = entry.by_hand, False
             begun.append(entry)
         return begun
 
+    def _name_keys(self, entry: QueueEntry) -> None:
+        id, source = entry.question
+        entry.owner = session_owner(self._devices[id], source, self._devices)
+        turn = turn_of(entry.host, entry.access)
+        entry.keys = (entry.owner,) if turn is None else (entry.owner, turn)
+
     def _best(self) -> QueueEntry | None:
         """Take the first of all sources that have room."""
         heads = []
         for name, items in self._ready.items():
             while items and not (_is_valid(items[0]) and self.is_current(items[0][3])):
-                heapq.heappop(items)
+                self._pass_on(heapq.heappop(items)[3].keys)
             if items and self._running[name] < self.sources[name].cap:
                 heads.append(items[0])
         return heapq.heappop(self._ready[min(heads)[3].source])[3] if heads else None
@@ -262,7 +276,8 @@ class DueQueue:
         `again` after so many seconds if that is sooner than the next time. True for the first
         miss of a device that was up."""
         self._running[entry.source] -= 1
-        self._free(entry.owner)
+        self._busy.difference_update(entry.keys)
+        self._pass_on(entry.keys)
         entry.is_running = False
         is_first_miss = answered is False and entry.was_up
         if answered is not None:
@@ -286,10 +301,15 @@ class DueQueue:
         own = phase(entry.question) * entry.interval
         return own + math.ceil((earliest - own) / entry.interval) * entry.interval
 
-    def _free(self, owner: int) -> None:
-        """Make the first question of each source that waits for this device ready again."""
-        self._busy.discard(owner)
-        waiting = self._waiting.get(owner, {})
+    def _pass_on(self, keys: Iterable[Key]) -> None:
+        """Make the first question of each source ready that waits for one of these, if it is free.
+        Each that was made ready and does not take it passes it on."""
+        for key in keys:
+            if key not in self._busy and key in self._waiting:
+                self._wake_first(key)
+
+    def _wake_first(self, key: Key) -> None:
+        waiting = self._waiting[key]
         for name, items in list(waiting.items()):
             while items:
                 item = heapq.heappop(items)
@@ -299,7 +319,7 @@ class DueQueue:
             if not items:
                 del waiting[name]
         if not waiting:
-            self._waiting.pop(owner, None)
+            del self._waiting[key]
 
     # -- heaps ---------------------------------------------------------------------------
 

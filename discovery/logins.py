@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import Question
+from discovery.login_turns import Turn, is_known_to_work, turn_of
 from discovery.refused_logins import RefusedLogins, SentLogin, port_of
 from discovery.refused_sets import RefusedSets
 from fleet import labels, logins, status
@@ -133,18 +134,18 @@ class LoginGate:
         """Refusals after which the same login worked for another source."""
         self._refused_sets = RefusedSets()
         self._refused_at: dict[_Place, set[Question]] = {}
-        self._turns = WeakValueDictionary[tuple[object, ...], asyncio.Lock]()
+        self._turns = WeakValueDictionary[Turn, asyncio.Lock]()
         self.tried = TriedLogins()
 
     @asynccontextmanager
     async def turn(self, device: Device, login: Access) -> AsyncIterator[None]:
-        """One question at a time with a user name at a host and port, unless it is known to work:
-        each must see what the one before it cost."""
-        if not login.refusals and is_known_to_work(login):
+        """One question at a time in a turn. The queue begins no two of one turn; this is for a
+        login that changes after its question began."""
+        turn = turn_of(device.address, login)
+        if turn is None:
             yield
             return
-        place = (*_place(device, login), login.username)
-        lock = self._turns.setdefault(place, asyncio.Lock())
+        lock = self._turns.setdefault(turn, asyncio.Lock())
         async with lock:
             yield
 
@@ -440,11 +441,6 @@ def _place(device: Device, access: Access) -> tuple[str | None, int | None]:
 
 def _destination(device: Device, source: str, login: Access) -> tuple[object, ...]:
     return login.host or device.address, port_of(source, login), login.secret
-
-
-def is_known_to_work(login: Access) -> bool:
-    """True if a device has accepted this login, and no person has changed it since."""
-    return login.method not in ("", logins.NO_LOGIN)
 
 
 def _sum(members: Sequence[_Member]) -> tuple[int, int | None]:

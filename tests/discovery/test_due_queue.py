@@ -148,6 +148,59 @@ def test_devices_behind_one_address_do_not_wait_for_each_other() -> None:
     assert asked.most == {"tcp": 8}
 
 
+def test_what_waits_for_its_turn_at_one_server_leaves_the_room_to_the_others() -> None:
+    streams = [device(id, host="10.0.0.9", path=f"/{id}", username="admin") for id in range(1, 101)]
+    good = [device(id, interval=10.0) for id in range(201, 206)]
+    asked = Asked(fleet(*streams, *good), source(cap=6), takes=9.0).until(300)
+    starts = sorted(at for at, id, _name in asked.begun if id < 200)
+    assert len(starts) > 30
+    assert all(later - earlier > 8.9 for earlier, later in zip(starts, starts[1:], strict=False))
+    for camera in good:
+        times = asked.times(camera.id)
+        assert len(times) >= 29, "each has its interval, as without the streams"
+
+
+def test_streams_whose_login_works_or_whose_user_differs_do_not_wait_for_each_other() -> None:
+    at = {"host": "10.0.0.9", "port": 554}
+    logins: list[dict[str, object]] = [
+        {"username": "a", "method": "digest"},
+        {"username": "a", "method": "basic"},
+        {"username": "a", "method": "digest", "refusals": 1},
+        {"username": "b"},
+    ]
+    streams = [
+        replace(device(id), access={"tcp": Access(**at, **login)})  # type: ignore[arg-type]
+        for id, login in enumerate(logins, 1)
+    ]
+    asked = Asked(fleet(*streams), source(), takes=40.0).until(30)
+    assert asked.most == {"tcp": 4}
+
+
+@pytest.mark.parametrize("change", ["gone", "edited", "accepted"])
+def test_a_turn_that_the_next_stream_does_not_need_goes_to_the_one_after_it(change: str) -> None:
+    streams = [device(id, host="10.0.0.9", username="admin") for id in (1, 2, 3)]
+    streams.append(device(4, host="10.0.0.4"))
+    queue = DueQueue([source(cap=2)])
+    queue.update(fleet(*streams), 1000.0)
+    for stream in streams:
+        queue.make_due((stream.id, "tcp"), 1000.0)
+    first, other = queue.begin(1000.0)
+    assert (first.question[0], other.question[0]) == (1, 4)
+    queue.ended(first, 1001.0, True)
+    after = {
+        "gone": [],
+        "edited": [replace(streams[1], access={"tcp": Access(host="10.0.0.8")})],
+        "accepted": [device(2, host="10.0.0.9", username="admin", method="digest")],
+    }[change]
+    queue.update(fleet(streams[0], *after, *streams[2:]), 1001.0)
+    begun = []
+    for at in (1002.0, 1003.0, 1004.0):
+        for entry in queue.begin(at):
+            begun.append(entry.question[0])
+            queue.ended(entry, at, True)
+    assert 3 in begun
+
+
 def test_after_its_first_miss_a_device_that_was_up_is_asked_after_5_and_15_seconds() -> None:
     asked = Asked(fleet(replace(device(1), states=UP)), source(interval=600))
     asked.answers = lambda id: False
