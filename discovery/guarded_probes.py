@@ -17,7 +17,8 @@ from discovery.device_tracker import DeviceTracker
 from discovery.due_queue import DueQueue, Question, QueueEntry
 from discovery.hidden_passwords import HiddenErrors, hidden_reports
 from discovery.login_attempts import LoginAttempts
-from discovery.logins import Allowance, LoginGate, is_known_to_work
+from discovery.login_turns import is_known_to_work
+from discovery.logins import Allowance, LoginGate
 from discovery.probe_results import is_other_device
 from discovery.probe_tasks import ProbeTasks
 from discovery.proving import Proving
@@ -65,6 +66,8 @@ class GuardedProbes:
         self._keep = keep
         self._unseal = unseal
         self._probes = ProbeTasks()
+        self._answered = set[Question]()
+        """What was answered with its login while its device was asked without a break."""
         self._proofs = Proofs()
         self.gate = LoginGate(tracker, unseal, refused)
         self.proving = Proving(tracker, identification)
@@ -76,6 +79,7 @@ class GuardedProbes:
 
     def forget(self, question: Question) -> None:
         """Forget a device that is not asked any more."""
+        self._answered.discard(question)
         self._proofs.forget(question)
         self.gate.forget(question)
 
@@ -122,6 +126,8 @@ class GuardedProbes:
         judge = partial(self.gate.judged, device, source.name, access, allowance, self._clock())
         try:
             reports = judge(await self._probe(source, entry, access, target))
+            if self._queue.is_current(entry):
+                self._answered.add(entry.question)
             attempts.judge(reports)
         except SessionRefused as error:
             reports = judge(error.reports)
@@ -295,7 +301,7 @@ class GuardedProbes:
             has_stream_path=all(
                 each.access.get(SOURCE, Access()).path for each in behind or [device]
             ),
-            is_new=source.name not in device.states,
+            is_new=entry.question not in self._answered,
             wants_all=entry.is_by_hand,
         )
 

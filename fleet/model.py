@@ -76,10 +76,10 @@ class Target:
     this login at this device share. `digest_only`: the device did not prove who it is, so no login
     that reveals the password is tried. Unless `may_login`, only what needs no login is asked.
     `channels`: those that it reported before. If there are any, a single one is a channel, too.
-    `is_new`: nothing of this device is known from the source, so what the source remembers of the
-    place does not hold. `wants_all`: a person waits for the answer, so nothing that is remembered
-    takes the place of a question. `is_trial`: nobody keeps the answer, so the source remembers
-    nothing of it.
+    `is_new`: the source got no answer since this device is in the list, so what it remembers of
+    the place does not hold. `wants_all`: a person waits for the answer, so nothing that is
+    remembered takes the place of a question. `is_trial`: nobody keeps the answer, so the source
+    remembers nothing of it.
     `has_stream_path`: a person or the device gave the path of each of its streams.
     `before_login` is awaited before each login that was not accepted in this probe is sent; then
     that login is on disk as a refused one, until the answer tells.

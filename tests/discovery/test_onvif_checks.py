@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleet.model import Access, Device
+from fleet.model import Access, Device, SourceState
 from fleet.status import Rules, status
 from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, OnvifServers
@@ -32,7 +32,8 @@ FOUND, CHECKED, MOVING, REFUSING = (camera(number) for number in range(1, 5))
 RESTARTING = camera(5, counts_starts=True, changes_paths=True)
 FIRST, SECOND = (replace(camera(number), address=TWINS) for number in (6, 7))
 SECOND.mode = "off"
-CAMERAS = [FOUND, CHECKED, MOVING, REFUSING, RESTARTING, FIRST, SECOND]
+AGAIN = camera(8)
+CAMERAS = [FOUND, CHECKED, MOVING, REFUSING, RESTARTING, FIRST, SECOND, AGAIN]
 MakeEngine = Callable[..., Engine]
 
 
@@ -153,6 +154,18 @@ def test_a_quick_restart_is_noticed_by_the_number_of_the_start(
         wait_for_checks(RESTARTING)
         assert RESTARTING.asked["GetStreamUri"] == read, "nothing is read again without a reason"
         servers.restart(RESTARTING)
+
+
+def test_a_camera_that_was_deleted_and_found_again_is_read_again(make: MakeEngine) -> None:
+    engine = make(AGAIN)
+    until(lambda: "stream" in engine.devices()[1].links, what="it was read")
+    fleet = engine.tracker.fleet()
+    engine.tracker._fleet = replace(fleet, devices={})
+    assert not engine.scanner.ask([1], ["onvif"])
+    seen = SourceState(seen_at=fleets.now())
+    same = replace(fleet.devices[1], links={}, facts={}, states={"onvif": seen})
+    engine.tracker._fleet = replace(fleet, devices={1: same})
+    until(lambda: "stream" in engine.devices()[1].links, what="it is read without a request")
 
 
 def wait_for_checks(camera: OnvifDevice, number: int = 2) -> None:
