@@ -134,12 +134,10 @@ def build_discovery(
     inventory.workbooks.on_new_targets = check_new_recorders
 
     def keep(progress: RangeProgress, answers: Sequence[RangeAnswer]) -> None:
-        """Put the answers of a scanned range into the inbox, with how far the scan is."""
+        """Put the answers of a scanned range into the inbox, with how far the scan is. Raises
+        Unreachable."""
         by_address = {answer.address: asdict(answer) for answer in answers}
-        try:
-            inventory.inbox.keep(progress.plan.site, by_address, fleet.clock(), progress.record)
-        except Unreachable as error:
-            log.warning("What the scan of a range found was not saved: %s", error)
+        inventory.inbox.keep(progress.plan.site, by_address, fleet.clock(), progress.record)
 
     ranges = RangeScans(scanner.begin, keep)
     package = DiscoveryPackage(options, fleet, inventory, scanner, scheduler, ranges)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -14,6 +15,7 @@ from fleet.model import CannotAsk
 from inventory.range_inbox import INTERRUPTED, RUNNING, RangeRecord
 from sources import net, ws_discovery, ws_discovery_wire
 from sources.ws_discovery_wire import PORT, ProbeMatch
+from store.sql import Unreachable
 
 log = logging.getLogger(__name__)
 AT_ONCE = 128
@@ -22,7 +24,7 @@ WAIT = 2.0
 """Seconds for the answers of one address."""
 RATE = 400
 """Addresses at most that are begun in a second."""
-KEEP_EVERY = 1.0
+KEEP_EVERY = 0.25
 """Seconds after which what answered is kept, and how far the scan is."""
 OPTIONS = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
 """What every RTSP server answers, without a login."""
@@ -31,6 +33,8 @@ LONGEST = 120
 """Characters of what a device says of itself."""
 DONE, CANCELLED, FAILED = "done", "cancelled", "failed"
 INTERNAL = "an internal error, see the log"
+NOT_CHECKED = "some addresses could not be checked: {}"
+UNSAVED = "{} of these results could not be saved. Check the database, then scan again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class RangeProgress:
     error: str = ""
     is_stopped: bool = False
     waiting: list[RangeAnswer] = field(default_factory=list)
+    keeping: asyncio.Future[None] | None = None
 
     @property
     def record(self) -> RangeRecord:
@@ -80,7 +85,7 @@ class RangeScans:
     """Runs one scan of a range at a time in the loop of the Scanner.
 
     `begin` runs a coroutine there; `keep` stores answers and how far the scan is, from a thread
-    that may wait.
+    that may wait, and raises Unreachable.
     """
 
     def __init__(
@@ -125,6 +130,9 @@ class RangeScans:
             state = result
         except asyncio.CancelledError:
             state = _cancelled(progress)
+        except Unreachable as error:
+            progress.error = UNSAVED.format(len(progress.waiting))
+            log.warning("%s: %s", progress.error, error)
         finally:
             progress.state = state
             log.info(
@@ -177,17 +185,27 @@ class RangeScans:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep_often(self, progress: RangeProgress) -> None:
+        kept = -1
         while True:
-            await self._hand_over(progress, RUNNING)
+            with suppress(Unreachable):
+                if progress.waiting or progress.asked != kept:
+                    asked = progress.asked
+                    await self._hand_over(progress, RUNNING)
+                    kept = asked
             await asyncio.sleep(KEEP_EVERY)
 
     async def _hand_over(self, progress: RangeProgress, state: str) -> None:
-        """Keep what answered, and how far the scan is, in this state. A caller that is cancelled
-        meanwhile loses no answer."""
+        """Keep what answered, and how far the scan is, in this state, after what is being kept
+        now. A caller that is cancelled meanwhile loses no answer, and one that cannot be kept waits
+        for the next time. Raises what `keep` does."""
+        if progress.keeping is not None:
+            await asyncio.wait([progress.keeping])
         answers, progress.waiting = progress.waiting, []
-        kept = replace(progress, state=state, waiting=[])
+        kept = replace(progress, state=state, waiting=[], keeping=None)
         loop = asyncio.get_running_loop()
-        await asyncio.shield(loop.run_in_executor(None, self._keep, kept, answers))
+        progress.keeping = loop.run_in_executor(None, self._keep, kept, answers)
+        progress.keeping.add_done_callback(partial(_put_back, progress, answers))
+        await asyncio.shield(progress.keeping)
 
     async def _ask(self, address: str, progress: RangeProgress) -> RangeAnswer | None:
         """What the address answers; None for nothing that could be a camera."""
@@ -200,7 +218,7 @@ class RangeScans:
         )
         for result in results:
             if isinstance(result, CannotAsk):
-                progress.error = progress.error or result.reason
+                progress.error = progress.error or NOT_CHECKED.format(result.reason)
         spoken, http, matches = (
             None if isinstance(result, BaseException) else result for result in results
         )
@@ -226,29 +244,41 @@ def _note_failure(call: Future[None] | asyncio.Task[None], progress: RangeProgre
         log.error("A part of the scan of %s failed", progress.plan.text, exc_info=error)
 
 
+def _put_back(
+    progress: RangeProgress, answers: Sequence[RangeAnswer], keeping: asyncio.Future[None]
+) -> None:
+    """Let the answers wait again that could not be kept."""
+    if keeping.cancelled() or keeping.exception() is not None:
+        progress.waiting[:0] = answers
+
+
 def _cancelled(progress: RangeProgress) -> str:
     return CANCELLED if progress.is_stopped else INTERRUPTED
 
 
 async def _first_bytes(address: str, port: int, question: bytes = b"") -> bytes | None:
-    """The first bytes that the port answers to the question, empty without any; None if it accepts
-    no connection. Raises CannotAsk."""
-    writer, answer = None, b""
+    """The first bytes that the port answers to the question, empty without any in time; None if it
+    accepts no connection, or closes it without an answer. Raises CannotAsk."""
+    writer, answer, is_closed = None, b"", False
     try:
         async with asyncio.timeout(WAIT):
             reader, writer = await asyncio.open_connection(address, port)
             if question:
                 writer.write(question)
                 answer = await reader.read(LONGEST)
+                is_closed = not answer
+    except TimeoutError:
+        pass
     except OSError as error:
         if writer is None and net.cannot_ask(error):
             raise CannotAsk("range", net.reason_of(error)) from error
+        is_closed = True
     if writer is None:
         return None
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
-    return answer
+    return None if is_closed else answer
 
 
 def _with_match(answer: RangeAnswer, match: ProbeMatch) -> RangeAnswer:

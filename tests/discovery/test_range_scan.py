@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from discovery import range_scan
 from discovery.range_scan import DONE, FAILED, RUNNING, RangeAnswer, RangeProgress, RangeScans
 from discovery.ranges import RangePlan
+from store.sql import Unreachable
 from tests.home import free_port, until
 from tests.sources.probe_matches import answer, match, responder
 
@@ -75,6 +77,37 @@ def test_answers_that_cannot_be_saved_do_not_stop_later_scans(
     assert [each.address for each in inbox.answers] == ["127.0.0.1"]
 
 
+def test_an_answer_that_could_not_be_saved_is_saved_with_the_next_ones(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox, failed = Inbox(loop), list[int]()
+
+    def keep(progress: RangeProgress, answers: Sequence[RangeAnswer]) -> None:
+        if answers and not failed:
+            failed.append(len(answers))
+            raise Unreachable("the disk is full")
+        inbox.answers += answers
+
+    scans = RangeScans(inbox.begin, keep, free_port(socket.SOCK_DGRAM))
+    monkeypatch.setattr(range_scan, "KEEP_EVERY", 0.01)
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
+        port = server.getsockname()[1]
+        assert run(scans, RangePlan("net", ["127.0.0.1"] * 40, free_port(), port)) == DONE
+    assert failed
+    assert len(inbox.answers) == 40
+
+
+def test_a_scan_whose_results_cannot_be_saved_has_failed_and_says_so(
+    loop: asyncio.AbstractEventLoop, open_port: int
+) -> None:
+    inbox = Inbox(loop)
+    inbox.fault = Unreachable("the disk is full")
+    scans = RangeScans(inbox.begin, inbox.keep, open_port)
+    assert run(scans, RangePlan("127.0.0.1", ["127.0.0.1"], open_port, open_port)) == FAILED
+    assert scans.progress
+    assert scans.progress.error.startswith("1 of these results could not be saved")
+
+
 def test_an_answer_is_read_as_in_a_search_of_all_networks(
     loop: asyncio.AbstractEventLoop, open_port: int
 ) -> None:
@@ -95,15 +128,19 @@ def test_an_answer_is_read_as_in_a_search_of_all_networks(
         (b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n", (True, False)),
         (b"HTTP/1.0 400 Bad Request\r\n\r\n", (False, True)),
         (b"SSH-2.0-OpenSSH_9.6\r\n", (False, False)),
-        (b"", (True, False)),
+        (b"", (False, False)),
+        pytest.param(None, (True, False), id="silent"),
     ],
 )
 def test_an_open_port_that_speaks_something_else_is_no_rtsp_server(
-    loop: asyncio.AbstractEventLoop, spoken: bytes, ports: tuple[bool, bool]
+    loop: asyncio.AbstractEventLoop, spoken: bytes | None, ports: tuple[bool, bool]
 ) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert await reader.readuntil(b"\r\n\r\n") == b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
-        writer.write(spoken)
+        if spoken is None:
+            await reader.read()
+        else:
+            writer.write(spoken)
         writer.close()
 
     begun = asyncio.run_coroutine_threadsafe(asyncio.start_server(answer, "127.0.0.1", 0), loop)
