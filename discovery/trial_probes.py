@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,6 +91,8 @@ class TrialLogin:
         is_in_path = connection.source == RTSP and path_logins.has_place(connection.path)
         refusals = allowance.refusals if is_in_path else REFUSALS_BEFORE
         target = replace(target, refusals=refusals, attempts_left=allowance.attempts_left)
+        sent_logins = list[float]()
+        target = replace(target, before_login=_noting(sent_logins))
         most = MAX_REFUSALS - target.refusals
         attempt = gate.tried.begin(sent.host, sent.username, now, most)
         reports = await self.probes.probe(source, target)
@@ -102,8 +104,11 @@ class TrialLogin:
         elif _is_accepted(reports):
             gate.tried.accepted(attempt)
             gate.trial_accepted(sent)
-        elif sightings_of(reports) or isinstance(reports, SessionRefused):
+        elif not sent_logins or (allowance.refusals == 0 and _is_answered(reports)):
             gate.tried.unspent(attempt)
+        elif _is_answered(reports):
+            # After a refusal, an answer that proves nothing is spent too.
+            gate.trial_refused(sent, len(sent_logins))
         return reports
 
     async def _is_another(
@@ -178,6 +183,19 @@ def _refusal(reports: Reports, refusals: int) -> Learned | None:
     if not spent and WRONG in findings_of(reports):
         return Learned()
     return spent[0] if spent else None
+
+
+def _is_answered(reports: Reports) -> bool:
+    return bool(sightings_of(reports)) or isinstance(reports, SessionRefused)
+
+
+def _noting(times: list[float]) -> Callable[[], Awaitable[None]]:
+    """Notes when each login is sent."""
+
+    async def note() -> None:
+        times.append(_now())
+
+    return note
 
 
 def _is_accepted(reports: Reports) -> bool:

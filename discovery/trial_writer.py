@@ -134,6 +134,10 @@ class StepWriter:
         elif UNREADABLE in findings:
             self.write("login", SKIPPED, "Not known whether a login is required", connection)
             return True
+        elif self.request.username is not None and any(k.startswith("stream.") for k in findings):
+            text = "Not known whether the login is right: the device gave another error"
+            self.write("login", SKIPPED, text, connection)
+            return True
         else:
             text = "No login required"
         self.write("login", OK, text, connection, {"method": methods[0]} if methods else {})

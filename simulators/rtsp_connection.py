@@ -138,7 +138,7 @@ class RtspConnection:
         device = self._device
         if device.mode == "wrong-cseq":
             sequence = str(int(sequence or 0) + 7)
-        lines = [f"RTSP/1.0 {status} {REASONS[status]}"]
+        lines = [f"RTSP/1.0 {status} {REASONS.get(status, status)}"]
         if device.mode != "no-cseq":
             lines.append(f"CSeq: {sequence}")
         lines += [f"{name}: {value}" for name, value in extra]
@@ -215,6 +215,8 @@ class RtspConnection:
         device = self._device
         if device.mode in DESCRIBE_MODES:
             return DESCRIBE_MODES[device.mode], [], b""
+        if device.describe_code:
+            return device.describe_code, [], b""
         if device.mode == "redirecting":
             count = device.asked["DESCRIBE"]
             return 302, [("Location", f"{self._base()}/again{count}")], b""
@@ -254,6 +256,8 @@ class RtspConnection:
         device = self._device
         if device.mode in SETUP_MODES:
             return SETUP_MODES[device.mode], [], b""
+        if device.setup_code:
+            return device.setup_code, [], b""
         transport = headers.get("transport", "")
         if "interleaved" not in transport and "RTP/AVP/TCP" not in transport:
             return 461, [], b""

@@ -44,6 +44,10 @@ class RtspDevice:
     huge: int = 10_000_000
     redirect: str = ""
     """Where DESCRIBE is sent, once; empty: nowhere."""
+    describe_code: int = 0
+    """The answer to DESCRIBE after the login; 0: the description."""
+    setup_code: int = 0
+    """Likewise for SETUP."""
     viewers: int = 0
     """Sessions at once, above which SETUP answers 453; 0: any number."""
     needs_user_agent: bool = False

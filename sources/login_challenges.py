@@ -7,7 +7,7 @@ several challenges in one header, values without quotes, blanks doubled.
 import base64
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fleet.logins import NO_LOGIN
@@ -28,7 +28,13 @@ BETWEEN = frozenset(("", "s", "more", "remaining", "left", "login", "is", "are")
 """What may be between that noun and the number."""
 SPACED = str.maketrans("(:<>", "    ")
 """What separates words there, with the tags of a page."""
-LOCKED = ("account is locked", "user is locked", "locked out")
+MARKS = ".,;)!="
+LEFT = frozenset(("left", "remaining", "remain"))
+MOST = frozenset(("max", "maximum", "limit", "allowed"))
+"""What makes a number the one of all attempts."""
+OWNERS = frozenset(("account", "user", "login"))
+"""What may be locked."""
+NOT_LOCKED = frozenset(("not", "will", "may", "be", "if"))
 SEPARATORS = " \t,="
 FOREIGN_REALMS = frozenset(("tp-link streaming media",))
 """Realms of login methods of a maker's own, which call themselves Digest."""
@@ -173,27 +179,49 @@ def _quoted(header: str, at: int) -> tuple[str, int]:
 def attempts_left(text: str) -> int | None:
     """The number of login attempts that a refusal says are left, such as "You still have 29
     attempt(s)"; 0 for a locked account; None if it says nothing about them."""
-    words = text[:LONGEST_HEADER].lower().translate(SPACED).split()
+    words = [part.strip(MARKS) for part in text[:LONGEST_HEADER].lower().translate(SPACED).split()]
     for place, name in enumerate(words):
         if name.startswith(ATTEMPTS):
-            before, after = reversed(words[max(0, place - 3) : place]), words[place + 1 : place + 5]
-            left = _number(before)
-            left = _number(after) if left is None else left
+            left = _left_at(words, place)
             if left is not None:
                 return left
-    joined = " ".join(words)
-    return 0 if any(phrase in joined for phrase in LOCKED) else None
+    return 0 if any(_is_locked(words, at) for at in range(len(words))) else None
 
 
-def _number(words: Iterable[str]) -> int | None:
-    """The first word as a number, apart from those that may be between it and its noun."""
-    for part in words:
-        text = part.strip(".,;)!=")
-        if text.isascii() and text.isdecimal() and len(text) <= 3:
-            return int(text)
-        if text not in BETWEEN:
+def _left_at(words: Sequence[str], place: int) -> int | None:
+    """The attempts left by the words around this noun. Of "attempt 4 of 5", 1 is left."""
+    before, after = range(place - 1, place - 4, -1), range(place + 1, place + 5)
+    for at in (_number_at(words, before), _number_at(words, after)):
+        if at is None:
+            continue
+        if words[at + 1 : at + 2] == ["of"] and (most := _number_at(words, [at + 2])) is not None:
+            return max(0, int(words[most]) - int(words[at]))
+        if words[at - 1 : at] == ["of"] and (used := _number_at(words, [at - 2])) is not None:
+            number, most = int(words[used]), int(words[at])
+            return number if LEFT & {*words[at : place + 3]} else max(0, most - number)
+        if not MOST & {*words[max(0, min(at, place) - 3) : max(at, place)]}:
+            return int(words[at])
+    return None
+
+
+def _number_at(words: Sequence[str], places: Iterable[int]) -> int | None:
+    """The place of the first number, apart from the words that may be between it and its noun."""
+    for at in places:
+        if not 0 <= at < len(words):
+            return None
+        if words[at].isascii() and words[at].isdecimal() and len(words[at]) <= 3:
+            return at
+        if words[at] not in BETWEEN:
             return None
     return None
+
+
+def _is_locked(words: Sequence[str], place: int) -> bool:
+    """True if the words before "locked" say that an account is so now."""
+    before = {*words[max(0, place - 5) : place]}
+    if words[place : place + 2] == ["locked", "out"]:
+        return not before & NOT_LOCKED
+    return words[place] == "locked" and bool(before & OWNERS) and not before & NOT_LOCKED
 
 
 def strongest(offered: Iterable[Challenge], *, may_use_basic: bool = True) -> Challenge:
@@ -240,7 +268,16 @@ def _realm(challenge: Challenge) -> str | None:
 
 def _can_answer(challenge: Challenge, algorithm: str) -> bool:
     is_known = not challenge.qualities or {"auth", "auth-int"} & set(challenge.qualities)
-    return bool(is_known) and challenge.algorithm == algorithm and "nonce" in challenge.parameters
+    if not is_known or challenge.algorithm != algorithm or "nonce" not in challenge.parameters:
+        return False
+    repeated = (challenge.parameters.get(name, "") for name in ("realm", "nonce", "opaque"))
+    return not any(_is_unsendable(character) for text in repeated for character in text)
+
+
+def _is_unsendable(character: str) -> bool:
+    """True for what no header has: a control character, or half of one of two code units, which
+    means a byte that is not UTF-8."""
+    return character < " " or character == "\x7f" or "\ud800" <= character <= "\udfff"
 
 
 class Authorization:
@@ -254,6 +291,10 @@ class Authorization:
         self._login = login
         self._count = 0
         self._client_nonce = secrets.token_hex(8)
+
+    def renewed(self, challenge: Challenge) -> "Authorization":
+        """The answers to another challenge with the same login."""
+        return Authorization(challenge, self._login)
 
     def answer(self, method: str, uri: str, body: bytes = b"") -> str:
         """`uri` is the one of the request line, exactly as it is sent."""

@@ -126,6 +126,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockFault:
+    """A login that was refused because of the clock: how and when (`at`, monotonic) the device was
+    asked, and how far its clock was ahead."""
+
+    access_hash: int
+    at: float
+    ahead: float
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What one device said by WS-Discovery: its endpoint reference, and the number of its start."""
 
@@ -139,6 +149,7 @@ class OnvifClient:
     def __init__(self, options: OnvifOptions) -> None:
         self.options = options
         self._known: OrderedDict[str, Known] = OrderedDict()
+        self._clock_faults: OrderedDict[str, ClockFault] = OrderedDict()
 
     # -- one device --------------------------------------------------------------------------
 
@@ -194,10 +205,11 @@ class OnvifClient:
             return answer.with_changed()
         # Other services of the device may use TLS though this one does not.
         talk.pin = target.tls_pin
-        if target.may_login and self._is_due(target, ahead):
+        may_login = target.may_login and not self._has_clock_fault(target, ahead or 0.0)
+        if may_login and self._is_due(target, ahead):
             return await self._read(answer, probing)
         heard = await probing
-        if target.may_login and self._has_restarted(target, heard):
+        if may_login and self._has_restarted(target, heard):
             return await self._read(answer, probing)
         alive = replace(answer.alive(), identities=_keys(heard.endpoint, (), target))
         return [alive, *answer.clock_findings(), *answer.tls_findings(), *self._withheld(answer)]
@@ -219,6 +231,29 @@ class OnvifClient:
         since."""
         known = self._of(answer.target)
         return [answer.withheld(known.reading)] if known is not None else []
+
+    def _has_clock_fault(self, target: Target, ahead: float) -> bool:
+        """True if this login would be refused for the clock once more. A device may take such a
+        refusal for a wrong password, so it is tried again only after the clock was set, or a day.
+        """
+        fault = self._clock_faults.get(target.key)
+        if fault is None or target.is_trial or fault.access_hash != _access_hash(target):
+            return False
+        is_same = abs(ahead - fault.ahead) <= onvif_http.CLOCK_MATTERS
+        return is_same and asyncio.get_running_loop().time() - fault.at < READ_EVERY
+
+    def _note_clock_fault(self, answer: "Answer") -> None:
+        """Remember it, or forget one that is over."""
+        target = answer.target
+        if target.is_trial:
+            return
+        self._clock_faults.pop(target.key, None)
+        if answer.talk.logins.outcome == onvif_http.CLOCK:
+            now = asyncio.get_running_loop().time()
+            fault = ClockFault(_access_hash(target), now, answer.ahead or 0.0)
+            self._clock_faults[target.key] = fault
+            if len(self._clock_faults) > MAX_KNOWN:
+                self._clock_faults.popitem(last=False)
 
     def _has_restarted(self, target: Target, heard: Heard) -> bool:
         """True if the device says that it started since it was read."""
@@ -248,6 +283,7 @@ class OnvifClient:
         except (NoAnswer, OSError):
             # It answered before: a question that it does not take is no miss.
             reading = Reading()
+        self._note_clock_fault(answer)
         if tls.is_changed(target, talk.fingerprint):
             return answer.with_changed()
         heard = await probing

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT = 8.0
 """Seconds of one request, from the connection to the last byte."""
 CHUNK = 65_536
+MAX_UNPROVEN = 2
+"""Answers to a login that prove nothing, until no more operations are asked with it."""
 MAX_ANSWERS = 2
 """Answers to the challenges of one login: the second only to a nonce that was outdated."""
 CLOCK_MATTERS = 5.0
@@ -47,6 +49,8 @@ METHOD = "method"
 """The device offers no login method that is supported."""
 CLOCK = "clock"
 """The clocks of the device and of this server differ too much."""
+UNPROVEN = "unproven"
+"""The device neither accepts nor refuses the login."""
 NEEDED = "needed"
 """The device requires a login, and none is stored."""
 
@@ -70,6 +74,10 @@ class Logins:
     """Those of the newest response."""
     has_withheld: bool = False
     """Another port wanted the password in a form that reveals it."""
+    was_refused: bool = False
+    """The device refused this login since it accepted it last."""
+    unproven: int = 0
+    """Answers to a login that were neither a success nor a refusal."""
 
     @property
     def schemes(self) -> list[str]:
@@ -99,6 +107,7 @@ def logins_of(target: Target) -> Logins:
         target.digest_only,
         target.refusals,
         target.attempts_left,
+        was_refused=target.refusals > 0 and not target.is_trial,
     )
 
 
@@ -165,7 +174,11 @@ class Conversation:
         """True if the newest response asks for the login, and only Basic would answer it there."""
         if self.logins.login is None or self._may_reveal(place):
             return False
-        return {*self.logins.schemes} == {"basic"}
+        try:
+            login_challenges.strongest(self.logins.challenges, may_use_basic=False)
+        except MethodNotSupported as error:
+            return "basic" in error.schemes
+        return False
 
     def _renew(self, *, is_silent: bool) -> bool:
         """Answer a newer nonce from now on; False if the device named none."""
@@ -214,7 +227,7 @@ class Conversation:
             await self.before_login()
             response = await self.send(place, namespace, body)
             if not soap.refusal(response, logins.schemes, logins.scheme):
-                return self._accepted(response)
+                return self._judge(response)
             self._refused(response)
             is_outdated = self._renew(is_silent=False)
             if not (is_outdated and logins.has_budget):
@@ -245,10 +258,10 @@ class Conversation:
             response = await self.send(place, namespace, body)
             reason = soap.refusal(response, logins.schemes, soap.TOKEN)
             if not reason:
-                return self._accepted(response)
+                return self._judge(response)
             logins.digest_only = True
             if reason == soap.METHOD:
-                logins.refusals += 1
+                self._refused(response)
                 return await self._by_http(response, place, namespace, body)
             if reason == soap.CLOCK:
                 logins.outcome = CLOCK
@@ -260,14 +273,27 @@ class Conversation:
         logins.scheme = ""
         return response
 
-    def _accepted(self, response: Response) -> Response:
-        self.logins.outcome, self.logins.refusals = ACCEPTED, 0
-        self.logins.attempts_left = None
+    def _judge(self, response: Response) -> Response:
+        """Take a success as proof of the login. Any other answer but a refusal proves nothing, and
+        the next operation logs in again; after a refusal it is spent too."""
+        logins = self.logins
+        if response.is_success:
+            logins.outcome, logins.refusals = ACCEPTED, 0
+            logins.attempts_left = None
+            return response
+        logins.scheme, logins.authorization = "", None
+        logins.unproven += 1
+        if logins.was_refused:
+            self._refused(response)
+            logins.outcome = WRONG
+        else:
+            logins.outcome = UNPROVEN if logins.unproven >= MAX_UNPROVEN else ""
         return response
 
     def _refused(self, response: Response) -> None:
         logins = self.logins
         logins.refusals += 1
+        logins.was_refused = True
         if response.attempts_left is not None:
             logins.attempts_left = response.attempts_left
 

@@ -124,13 +124,18 @@ class Reader:
             channels,
             tuple(self.foreign_hosts),
             self.until_restart,
-            not self.conversation.logins.outcome and any(each.streams for each in channels),
+            self._is_open() and any(each.streams for each in channels),
             self._may_go_on(),
         )
 
     def _may_go_on(self) -> bool:
         """False once a login is wanted and not accepted."""
         return self.conversation.logins.outcome in ("", onvif_http.ACCEPTED)
+
+    def _is_open(self) -> bool:
+        """True if no login was wanted."""
+        logins = self.conversation.logins
+        return not logins.outcome and not logins.unproven
 
     async def _body(self, place: DeviceUrl, namespace: str, body: str) -> object:
         """The body of a successful response; None for any other, or for none."""

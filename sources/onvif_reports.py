@@ -133,6 +133,7 @@ def login_findings(logins: Logins, reading: Reading, finding: MakeFinding) -> It
             "login.method",
             f"login method not supported ({', '.join(logins.schemes) or 'unknown'})",
         ),
+        onvif_http.UNPROVEN: ("login.method", "it neither accepts nor refuses the login"),
         onvif_http.CLOCK: ("login.clock", "it refuses the login because of its clock"),
     }
     raised, text = texts.get(outcome, ("", ""))

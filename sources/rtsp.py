@@ -244,9 +244,8 @@ class _Check:
                 if response.code == 401 and challenges_of(response):
                     return True
                 self._refused(response)
-            case 200:
-                self.learned = replace(self.learned, method="basic", refusals=0)
-                self.cleared |= {*LOGIN_FINDINGS}
+            case _:
+                self._judge(response, Challenge("basic"))
         return False
 
     async def _log_in(self, connection: Connection, login: Login, response: Response) -> Response:
@@ -277,7 +276,7 @@ class _Check:
             await self._before_login()
             response = await connection.ask("DESCRIBE", connection.url, DESCRIBE)
             if response.code not in (401, 403):
-                self._accepted(challenge)
+                self._judge(response, challenge)
                 return response
             self.spent += 1
             newer = login_challenges.renewed(challenge, challenges_of(response))
@@ -294,8 +293,15 @@ class _Check:
         left = None if left is None else left - self.spent
         return not is_spent(self.target.refusals + self.spent, left)
 
-    def _accepted(self, challenge: Challenge) -> None:
-        """The device took the login; what else it answers is no matter of the login."""
+    def _judge(self, response: Response, challenge: Challenge) -> None:
+        """Take a success as proof of the login. Any other answer but a refusal proves nothing: a
+        busy device, for example, does not look at the login. After a refusal it is spent too."""
+        if not 200 <= response.code < 300:
+            if self.spent or (self.target.refusals and not self.target.is_trial):
+                self.spent += 1
+                refusals = self.target.refusals + self.spent
+                self.learned = replace(self.learned, refusals=refusals)
+            return
         # A login in the path reveals the password as Basic does, whatever comes besides.
         is_basic = challenge.scheme == "basic" or path_logins.has_place(self.target.path)
         method = "basic" if is_basic else f"digest-{challenge.algorithm}"
@@ -340,17 +346,23 @@ class _Check:
         self.cleared |= {*STREAM_FINDINGS}
 
     async def _set_up(self, connection: Connection, response: Response, video: Medium) -> bool:
-        """True unless the device refuses to send this video over TCP. The end of the connection
-        ends the session."""
+        """True if the device is ready to send this video over TCP. The end of the connection ends
+        the session."""
         base = response.header("content-base") or response.header("content-location")
         url = session_description.control_url(connection.url, base, video.control)
         answer = await connection.ask("SETUP", url, {"Transport": TRANSPORT})
-        if answer.code in (453, 503):
-            raise SessionRefused(session_reason(answer.code))
-        if answer.code in (406, 461):
-            self._fail("stream.transport", transport_reason(answer.code))
-            return False
-        return True
+        if answer.code == 401 and _renew(connection, answer):
+            answer = await connection.ask("SETUP", url, {"Transport": TRANSPORT})
+        match answer.code:
+            case 453 | 503:
+                raise SessionRefused(session_reason(answer.code))
+            case 406 | 461:
+                self._fail("stream.transport", transport_reason(answer.code))
+            case code if not 200 <= code < 300:
+                self._fail("stream.refused", f"it refuses to send the stream (RTSP {code})")
+            case _:
+                return True
+        return False
 
     def _not_offered(self) -> None:
         worked = self.target.worked_at
@@ -443,6 +455,17 @@ def redirect_of(url: StreamUrl, location: str) -> StreamUrl:
     if other is None or other.scheme not in SCHEMES:
         raise Invalid("The Location is not a stream URL", "Check the settings of the device.")
     return StreamUrl(other.is_tls, str(other.address or other.host), other.port, other.path)
+
+
+def _renew(connection: Connection, response: Response) -> bool:
+    """Answer the newer nonce of a device whose nonces are for one use; False if it has none."""
+    if connection.authorization is None:
+        return False
+    used = connection.authorization.challenge
+    newer = login_challenges.renewed(used, challenges_of(response), is_silent=True)
+    if newer is not None:
+        connection.authorization = connection.authorization.renewed(newer)
+    return newer is not None
 
 
 def challenges_of(response: Response) -> list[Challenge]:

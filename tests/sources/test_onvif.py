@@ -447,6 +447,65 @@ def test_a_refusal_for_the_clock_is_not_one_of_the_password() -> None:
 
 
 @pytest.mark.parametrize("guard", [digest_guard, token_guard])
+def test_an_answer_that_is_no_success_proves_no_login(guard: Callable[..., Any]) -> None:
+    def busy(question: Question) -> Reply | None:
+        has_login = bool(question.authorization or question.digest)
+        return (500, fault("ter:Busy", "Try later"), {}) if has_login else guard()(question)
+
+    with serving(protected(camera(), busy)) as stub:
+        for refusals, kind, spent in ((0, "login.method", None), (1, "login.wrong", 2)):
+            reports = probe(stub, **LOGIN, refusals=refusals)
+            learned = device(reports).learned
+            assert learned is not None
+            assert (learned.method, learned.refusals) == ("", spent)
+            assert findings(reports).keys() == {kind}
+        assert len(stub.with_login()) == 3
+
+
+def test_a_login_is_proved_by_the_first_operation_that_the_device_knows() -> None:
+    with serving(protected(camera(), digest_guard())) as stub:
+        first = stub.answers["GetDeviceInformation"]
+
+        def unknown(question: Question) -> Any:
+            is_in = bool(question.authorization)
+            return (500, fault("ter:ActionNotSupported", "No"), {}) if is_in else first(question)
+
+        stub.answers["GetDeviceInformation"] = unknown
+        reports = probe(stub, **LOGIN)
+    learned = device(reports).learned
+    assert learned is not None
+    assert (learned.method, learned.refusals) == ("digest-md5", 0)
+    assert device(reports).links["stream"] == "/main?a=1&b=2"
+
+
+def test_a_token_that_is_refused_for_the_clock_waits_until_the_clock_is_set() -> None:
+    refusal = fault("ter:NotAuthorized", "Wsse authorized time check failed")
+    far = datetime(2026, 6, 1, tzinfo=UTC)
+    stub = protected(camera(), token_guard(at=far, refusal=refusal))
+    asking = client()
+    with serving(stub):
+        for _ in range(5):
+            asyncio.run(asking.probe(target(stub, **LOGIN, wants_all=True)))
+        assert len(stub.with_login()) == 1
+        asyncio.run(asking.probe(target(stub, **LOGIN | {"secret": "other"})))
+        assert len(stub.with_login()) == 2, "another password is tried"
+        set_clock = clock(moment("UTCDateTime", "2026-3-1", "13:00:00"))
+        stub.answers["GetSystemDateAndTime"] = set_clock
+        asyncio.run(asking.probe(target(stub, **LOGIN)))
+        assert len(stub.with_login()) > 2
+
+
+@pytest.mark.parametrize("text", ["a\x01b", "x\ty", "z\x7f", "\xe9"])
+def test_a_challenge_that_cannot_be_repeated_is_not_answered(text: str) -> None:
+    """No header has control characters, or bytes that are not UTF-8."""
+    challenge = {"WWW-Authenticate": f'Digest realm="{text}", nonce="n1", qop="auth"'}
+    with serving(protected(camera(), lambda question: (401, b"", challenge))) as stub:
+        reports = probe(stub, **LOGIN)
+    assert "login.method" in findings(reports)
+    assert not stub.with_login()
+
+
+@pytest.mark.parametrize("guard", [digest_guard, token_guard])
 def test_at_most_two_wrong_logins_are_sent(guard: Callable[..., Any]) -> None:
     with serving(protected(camera(), guard("another"))) as stub:
         refusals, left = 0, None
@@ -569,11 +628,13 @@ def test_basic_is_never_used_where_the_device_did_not_prove_itself() -> None:
         assert device(probe(stub, **LOGIN)).model == "IPC-1"
 
 
+@pytest.mark.parametrize("beside", ["", ", Negotiate", ", Bearer"])
 @pytest.mark.parametrize("home", [None, "Basic", "Digest"])
-def test_another_port_of_the_host_gets_no_basic(home: str | None) -> None:
+def test_another_port_of_the_host_gets_no_basic(home: str | None, beside: str) -> None:
     def asks_basic(question: Question) -> Reply | None:
         is_in = question.authorization.startswith("Basic")
-        return None if is_in else (401, b"", {"WWW-Authenticate": 'Basic realm="x"'})
+        offered = f'Basic realm="x"{beside}'
+        return None if is_in else (401, b"", {"WWW-Authenticate": offered})
 
     media = protected(camera(), asks_basic)
     media.answers["GetStreamUri P1"] = STREAM.format("rtsp://127.0.0.1/main")
@@ -591,6 +652,9 @@ def test_another_port_of_the_host_gets_no_basic(home: str | None) -> None:
     assert media.operations(), "the other port was asked"
     assert not any("Basic" in each.authorization for each in media.questions)
     assert "another port" in findings(reports)["login.method"]
+    learned = device(reports).learned
+    assert learned is not None
+    assert not learned.refusals
     assert device(reports).model == "IPC-1"
 
 

@@ -129,6 +129,33 @@ def test_a_stale_nonce_is_answered_once_more_and_is_no_refusal(make: Make) -> No
     assert result.learned.refusals == 0
 
 
+@pytest.mark.parametrize("code", [302, 400, 404, 453, 454, 461, 500, 503])
+def test_only_a_success_proves_a_login(make: Make, code: int) -> None:
+    """A busy camera, for example, does not look at the login."""
+    device = make(describe_code=code)
+    for refusals, spent in ((0, None), (1, 2)):
+        result = check_device(device, refusals=refusals)
+        learned = result.learned
+        assert (learned.method, learned.refusals) == ("", spent)
+        assert not {"login.wrong", "login.method"} & result.cleared
+        assert "login.wrong" not in result.findings
+
+
+@pytest.mark.parametrize("code", [400, 403, 404, 459, 500])
+def test_a_stream_that_is_described_and_not_sent_does_not_work(make: Make, code: int) -> None:
+    result = check_device(make(setup_code=code))
+    assert result.findings == {"stream.refused": f"it refuses to send the stream (RTSP {code})"}
+    assert result.learned.worked_at is None
+    assert result.learned.method == "digest-md5"
+
+
+def test_a_nonce_of_one_use_is_renewed_for_setup(make: Make) -> None:
+    device = make(accounts=Accounts(USERNAME, PASSWORD, nonce_uses=1))
+    assert is_ok(check_device(device))
+    until(lambda: device.sessions == set() and not device.open_connections)
+    assert device.asked["SETUP"] == 2
+
+
 def test_a_wrong_login_is_spent_twice_and_never_again(make: Make) -> None:
     accounts = Accounts(USERNAME, "another", refused_realm="Wrong password, try once more")
     device = make(accounts=accounts)
