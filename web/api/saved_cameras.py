@@ -92,7 +92,7 @@ def check(key: str) -> Response:
     body=ConnectionFields, answer=TrialResult, media=("application/json", LINES), errors=(503,)
 )
 def test() -> Response:
-    """Test an address and a login before the camera is saved; nothing of them is kept. With
+    """Test an address and a login before the camera is saved; the login is not kept. With
     `Accept: application/x-ndjson`, each step is sent as a line when it comes."""
     trial = begin_trial(json_body(ConnectionFields))
     sock = request.environ.get("gunicorn.socket")

@@ -134,7 +134,7 @@ FINDING_REMEDIES = {
         "or a recorder, add that at the same address.",
     ),
     "identity.two": (
-        "Two MACs at one address",
+        "Two devices at one address",
         "Two devices may have the same address, or the device has two network ports. Give each its "
         "own address.",
     ),

@@ -352,7 +352,7 @@ def test_a_row_that_somebody_made_impossible_meanwhile_is_refused_alone(home: Ho
     send(home, {"address": "10.4.0.5", "name": "Gate"})
     saved = save(home, html).text
     assert "1 added" in saved
-    assert "1 failed: 10.4.0.5. Gate is already in the list" in saved
+    assert "1 row failed: Gate is already in the list" in saved
 
 
 # -- the page ----------------------------------------------------------------------------------
