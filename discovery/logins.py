@@ -27,7 +27,7 @@ TRIED_FOR = 900.0
 """Seconds for which the refused login of a trial is remembered."""
 WRONG = "login.wrong"
 """The kind of the finding about a login that was refused."""
-SPENT = "The login was refused. It is not tried again until the user name or password is changed."
+SPENT = "the login was refused and is not tried again until the user name or password is changed"
 
 
 _Place = tuple[str | None, int | None]
@@ -453,7 +453,9 @@ def _obstacle(device: Device, refusals: int, left: int | None) -> str:
     """Why a trial does not log in at a known device."""
     name = labels.name(device)
     if left is not None and left <= logins.KEPT_ATTEMPTS:
-        reason = f"{name} accepts only {labels.counted(left, 'more login attempt')}"
+        reason = f"{name} has {labels.counted(left, 'login attempt')} left"
     else:
-        reason = f"{name} refused this user name {refusals} times"
-    return f"{reason}, so no more are tried until its login is changed"
+        reason = (
+            f"{name} refused this user name {'twice' if refusals == 2 else f'{refusals} times'}"
+        )
+    return f"{reason}; it is not tried again until the login is changed"

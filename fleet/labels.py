@@ -11,6 +11,8 @@ NAME_ORDER = ("panasonic",)
 AUTHORS = {LOCAL: "on this server", COMMAND_LINE: "on the command line"}
 """How events name authors that have no account."""
 NO_SITE = "(no site)"
+PROTOCOLS = frozenset(("rtsp", "onvif", "snmp"))
+"""Sources whose names are abbreviations."""
 
 
 def fact(device: Device, key: str) -> object | None:
@@ -102,6 +104,11 @@ def author(by: str) -> str:
     if by.lower().endswith(".xlsx"):
         return f"from {by}"
     return AUTHORS.get(by, f"by {by}")
+
+
+def protocol(source: str) -> str:
+    """The name of a source for people: the protocols are abbreviations."""
+    return source.upper() if source in PROTOCOLS else source
 
 
 def site_name(site: str, none: str = NO_SITE) -> str:

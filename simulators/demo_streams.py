@@ -314,7 +314,7 @@ def _record(number: int, camera: Camera, parent: int, ports: dict[str, int], now
     if camera.source == RTSP:
         record["claims"] = {record["identities"][0]: last}
     if camera.is_open:
-        record["access"] = {RTSP: _open_access(camera, ports[RTSP], now)}
+        record["access"] = {RTSP: _open_access(camera, ports[RTSP], silent_since, now)}
     return record
 
 
@@ -335,13 +335,13 @@ def _state(source: str, silent_since: float, last: str, now: datetime) -> Json:
     return state
 
 
-def _open_access(camera: Camera, port: int, now: datetime) -> Json:
+def _open_access(camera: Camera, port: int, silent_since: float, now: datetime) -> Json:
     return {
         "host": camera.address,
         "port": port,
         "path": camera.path,
         "options": {"login": "none"},
-        "worked_at": _at(WORKED if camera.mode == "missing" else LAST_CHECK, now),
+        "worked_at": _at(WORKED if camera.mode == "missing" else silent_since or LAST_CHECK, now),
     }
 
 

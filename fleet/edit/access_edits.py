@@ -58,8 +58,8 @@ def _source(device: Device, edit: Edit) -> str:
         if "expect" in edit.fields:
             raise changed_since(device)
         raise Refused(
-            f"{labels.name(device)} is not checked by {source}",
-            f"Link {source} to it first.",
+            f"{labels.name(device)} has no {labels.protocol(source)} connection",
+            "Add one first.",
         )
     return source
 
@@ -103,7 +103,10 @@ def _summary(
     names = [*changed, *sorted(_BOUND - {*changed})] if has_secrets else changed
     before, after = ({name: getattr(value, name) for name in names} for value in values)
     titles = [_TITLES.get(name, name) for name in changed]
-    text, by = f"{' and '.join(titles)} for {source} changed", f", {labels.author(edit.by)}"
+    text, by = (
+        f"{' and '.join(titles)} for {labels.protocol(source)} changed",
+        f", {labels.author(edit.by)}",
+    )
     shown: dict[str, Any] = {"source": source}
     if summary is None:
         text = f"{labels.name(device)}: {text}{by}"

@@ -14,9 +14,6 @@ from fleet.reduce import access
 from fleet.reduce.access import for_event, from_event, owner_to_replace
 from fleet.reduce.draft import Draft
 
-PROTOCOLS = frozenset(("rtsp", "onvif", "snmp"))
-"""Sources whose names are abbreviations."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Link:
@@ -149,6 +146,6 @@ def _link_before(draft: Draft, raw: Mapping[str, Any], device: Device) -> _Link:
 def _name(link: _Link) -> str:
     """Name a link for people."""
     if link.source is not None and link.access is not None:
-        title = link.source.upper() if link.source in PROTOCOLS else link.source
-        return f"{title} at {place(link.access)}"
+        at = place(link.access) if link.access.host else "the address of the device"
+        return f"{labels.protocol(link.source)} at {at}"
     return str(link.key or link.source)

@@ -162,7 +162,7 @@ def test_the_choice_of_a_set_is_undone() -> None:
     story.tell(edit("credentials", "c2", name="Doors", username="otto"))
     story.tell(edit("change", "id:1", source="rtsp", credentials="Doors"))
     assert login(story, 1).username == "otto"
-    assert story.events[-1].text.endswith("credential set for rtsp changed, by tester")
+    assert story.events[-1].text.endswith("credential set for RTSP changed, by tester")
     story.tell(inverse(story.events[-1], "tester", NOON))
     assert login(story, 1).username == "root"
 

@@ -297,7 +297,7 @@ def test_the_access_of_a_device_is_changed_with_its_name_in_one_event() -> None:
     story = story_with_a_listed_camera(interval=60)
     assert story.tell(edit("change", "id:1", name="Lobby", interval=600)) == ["device.edited"]
     event = story.events[-1]
-    assert event.text == ("Gate renamed to Lobby; interval for rtsp changed, by tester")
+    assert event.text == ("Gate renamed to Lobby; interval for RTSP changed, by tester")
     assert event.before == {"name": "Gate", "source": "rtsp", "interval": 60}
     assert event.after == {"name": "Lobby", "source": "rtsp", "interval": 600}
     assert story.device().access["rtsp"].interval == 600
@@ -307,7 +307,7 @@ def test_another_place_is_another_key() -> None:
     story = story_with_a_listed_camera()
     story.tell(edit("change", "id:1", port=8554, path="/sub"))
     assert story.device().identities == ("rtsp:10.0.0.5:8554/sub",)
-    assert story.events[-1].text == "Gate: port and path for rtsp changed, by tester"
+    assert story.events[-1].text == "Gate: port and path for RTSP changed, by tester"
     undo(story, story.events[-1])
     assert story.device().identities == ("rtsp:10.0.0.5:554/live",)
     assert story.device().access["rtsp"].port == 554
@@ -316,7 +316,7 @@ def test_another_place_is_another_key() -> None:
 def test_a_new_password_is_told_by_its_id_and_undone() -> None:
     story = story_with_a_listed_camera(secret=SEALED)
     story.tell(edit("change", "id:1", secret={"id": "s2", "sealed": "v1:sealed-two"}))
-    assert story.events[-1].text == "Gate: password for rtsp changed, by tester"
+    assert story.events[-1].text == "Gate: password for RTSP changed, by tester"
     assert story.device().access["rtsp"].secret == "s2"
     undo(story, story.events[-1])
     assert story.device().access["rtsp"].secret == "s1"
@@ -344,7 +344,7 @@ def test_a_secret_option_is_stored_like_the_password_and_undone() -> None:
     story = story_with_a_listed_camera(secret=SEALED)
     story.tell(edit("change", "id:1", secret_options=COMMUNITY))
     event = story.events[-1]
-    assert event.text == "Gate: secret options for rtsp changed, by tester"
+    assert event.text == "Gate: secret options for RTSP changed, by tester"
     assert story.device().access["rtsp"].secret_options == {"community": "s2"}
     assert story.fleet.secrets["s2"].sealed == "v1:sealed-two"
     assert "sealed-" not in repr(story.events)
@@ -500,7 +500,7 @@ def test_of_several_ways_the_one_that_is_meant_must_be_named() -> None:
     assert refused.value.field == "source"
     story.tell(edit("change", "id:1", source="onvif", interval=30))
     assert story.device().access["onvif"].interval == 30
-    with pytest.raises(Refused, match="Gate is not checked by snmp"):
+    with pytest.raises(Refused, match="Gate has no SNMP connection"):
         story.tell(edit("change", "id:1", source="snmp", interval=30))
 
 

@@ -69,7 +69,9 @@ def test_a_way_that_follows_the_address_of_the_device_has_no_key_of_its_own() ->
     assert story.tell(link(source="onvif", username="admin")) == ["device.linked"]
     assert story.device().identities == (A,)
     assert story.device().access == {"onvif": Access(username="admin")}
-    assert story.events[-1].text == "ONVIF at its own address was linked to WV-1 by tester"
+    assert (
+        story.events[-1].text == "ONVIF at the address of the device was linked to WV-1 by tester"
+    )
 
 
 def test_the_same_link_again_changes_nothing() -> None:

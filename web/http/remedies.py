@@ -191,10 +191,11 @@ def title(kind: str) -> str:
 
 
 def explanation(kind: str, text: str) -> str:
-    """The text of a finding as a sentence that goes on after its title, without a full stop."""
+    """The text of a finding as a sentence that goes on after its title."""
     rest = text.partition(": ")[2] if kind in SAID_BY_TITLE else ""
     shown = rest or text
-    return shown[:1].upper() + shown[1:]
+    end = "" if shown.endswith((".", "?")) else "."
+    return f"{shown[:1].upper()}{shown[1:]}{end}"
 
 
 def what_to_do(kind: str) -> str:

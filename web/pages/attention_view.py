@@ -21,7 +21,7 @@ ATTENTION_TITLES = {
     **attention.FOLDS,
 }
 FOLD_MARKS = {attention.FINDINGS: "finding", attention.NEVER: "offline"}
-FOLD_HINTS = {attention.NEVER: "check their serial numbers and addresses"}
+FOLD_HINTS = {attention.NEVER: "check their addresses, or the serial numbers of recorders"}
 
 
 @dataclass(frozen=True, slots=True)

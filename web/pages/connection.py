@@ -57,7 +57,7 @@ NOT_LENT = (
     "The login of the other connection is saved for another address. Enter the login to test it now"
 )
 IN_DOUBT = (
-    "The device at this address may be another one, so the saved login is not sent. Enter the "
+    "Another device may be at this address, so the saved login is not sent. Enter the "
     "login again to test it now"
 )
 DOUBTS = ("identity.other", "tls.changed")

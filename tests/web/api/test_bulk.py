@@ -420,7 +420,7 @@ def test_port_path_and_login_of_a_protocol_are_changed_on_many(make_home: Any) -
     body = edit(home, ids=[1, 2, 3, 4], access=access)
     assert sorted(body["changed"]) == [1, 2, 4]
     assert [(row["name"], row["error"]) for row in body["failed"]] == [
-        ("Ramp", "Ramp is not checked by RTSP")
+        ("Ramp", "Ramp has no RTSP connection")
     ]
     accesses = [home.device(str(id)).access["rtsp"] for id in (1, 2, 4)]
     assert [(each.path, each.username, bool(each.secret)) for each in accesses] == [
@@ -453,7 +453,7 @@ def test_without_script_the_connections_of_many_are_changed(make_home: Any) -> N
     form = {"id": ["1", "3"], "bulk_source": "rtsp", "bulk_path": "/c", "bulk_port": ""}
     done = read(browser.send(page.form("/bulk"), "Change connections", **form).text)
     assert "1 failed" in done.text
-    assert "Ramp is not checked by RTSP" in done.text
+    assert "Ramp has no RTSP connection" in done.text
     assert home.device("1").access["rtsp"].path == "/c"
     for wrong in ({"bulk_port": "70000"}, {"bulk_path": ""}):
         answer = browser.send(page.form("/bulk"), "Change connections", **{**form, **wrong})

@@ -110,7 +110,7 @@ def test_another_password_is_a_change_and_an_empty_cell_is_none(home: Home) -> N
     assert states(send(home, {"url": "rtsp://10.4.0.5/live"})) == ["unchanged"]
     answer = send(home, {"url": "rtsp://admin:other777@10.4.0.5/live"})
     assert states(answer) == ["changed"]
-    assert "password for rtsp changed" in answer["rows"][0]["text"]
+    assert "password for RTSP changed" in answer["rows"][0]["text"]
     secret = home.device().access["rtsp"].secret
     assert home.monitor.secrets.unseal(str(secret)) == "other777"
     assert home.device().notes == "ladder"

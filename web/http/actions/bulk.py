@@ -175,7 +175,7 @@ def _access_edit(device: Device, given: Mapping[str, Any], seal: Seal | None) ->
     access, password = device.access.get(source), fields.pop("password", None)
     if access is None:
         raise Refused(
-            f"{labels.name(device)} is not checked by {source.upper()}",
+            f"{labels.name(device)} has no {labels.protocol(source)} connection",
             "Add a connection on its page first.",
         )
     if password and not (fields.get("username") or access.username):
