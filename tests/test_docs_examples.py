@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from fleet.model import Coverage, NoAnswer, Sighting, Target
 from simulators.status_line import address
+from store.secret_counts import SecretCounts
 from store.vault import Vault
 from tests.discovery import status_line
 from tests.fleet.tracking import opened
@@ -141,6 +142,7 @@ def test_the_security_page_names_every_file_with_a_secret_and_its_mode(tmp_path:
     rows = {code(row[0])[0]: code(row[1])[0] for row in table(read("docs/security.md"), "file")}
     vault = Vault(tmp_path / "data" / "keys")
     vault.seal("secret", "test")
+    SecretCounts(tmp_path / "data" / "refused_logins.json", vault, "logins").add("a login")
     with known_monitor(tmp_path) as monitor:
         run(curl_lines("docs/security.md")[:2], monitor)
         for name, mode in rows.items():

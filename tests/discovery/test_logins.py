@@ -411,7 +411,7 @@ def test_a_trial_sees_what_all_checks_of_a_device_spent(
         assert engine.devices()[1].access["rtsp"].refusals == 0
     steps = login_steps(engine, trial(guard, "other"))
     assert {step.state for step in steps} == {"skipped"}
-    assert "refused this user name 2 times" in steps[0].text
+    assert "refused this user name twice" in steps[0].text
     assert guard.refused == ["wrong", "wrong"]
 
 

@@ -189,7 +189,7 @@ def test_an_empty_fleet_says_what_to_do(make_home: Make) -> None:
     page = Browser(home.client).visit("/")
     empty = page.find_one("div", **{"class": "empty"})
     assert "No devices yet" in empty.text
-    assert "adds every Panasonic and i-PRO device" in empty.text
+    assert "adds every Panasonic, i-PRO and ONVIF device" in empty.text
     assert "Upload a workbook" in empty.text
     assert empty.form("/scan").find_one("button").text == "Scan network"
     home.scan()
