@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from simulators.panasonic import Network
-from tests.home import Clock, Home, Running, running
+from tests.home import Clock, Home, Running, running, until
 from tests.web.chromium import CROWD, Tab, camera, numbered, path, rows, shown_total, wait_for_rows
 from tests.web.conftest import fill
 
@@ -201,9 +201,16 @@ def test_the_menu_of_the_columns_says_which_have_no_room(page: Page) -> None:
     expect(note).to_be_hidden()
     page.set_viewport_size({"width": 900, "height": 800})
     heads = page.locator("#fleet th").all()
-    hidden = sum(not head.is_visible() for head in heads)
+
+    def hidden_columns() -> int:
+        return sum(not head.is_visible() for head in heads)
+
+    until(
+        lambda: note.inner_text() == f"{hidden_columns()} columns hidden: window too narrow",
+        what="the menu counts the hidden columns",
+    )
+    hidden = hidden_columns()
     assert hidden >= 3
-    expect(note).to_have_text(f"{hidden} columns hidden: window too narrow")
     expect(menu.locator(".no-room")).to_have_count(hidden)
     expect(menu.locator(".no-room").filter(has_text="Tags")).to_be_visible()
     page.set_viewport_size({"width": 360, "height": 800})
