@@ -265,6 +265,11 @@ def _path(value: Any) -> str:
     if not isinstance(value, str):
         raise _invalid("path", "The path must be text", 'Send {"path": "/live"}.')
     text = value.strip()
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.isalnum():
+        raise _invalid(
+            "path", "The path is a whole URL", "Enter the part after the address, such as /live."
+        )
     if text and not text.startswith(("/", "?")):
         text = f"/{text}"
     if len(text) > LONGEST_PATH:

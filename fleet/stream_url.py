@@ -135,6 +135,19 @@ def _decoded(text: str) -> str:
         raise Invalid(*_NOT_UTF8) from None
 
 
+def parse_path(text: str) -> PathLogin:
+    """Parse the path of a stream, from which a login is taken out. Raises Invalid for the field
+    `path`; no message quotes the path."""
+    try:
+        inner = _taken_out(text.strip())
+        valid_password(inner.password)
+        access_fields.values({"username": inner.username})
+        return replace(inner, path=access_fields.values({"path": inner.path})["path"])
+    except Invalid as invalid:
+        invalid.field = "path"
+        raise
+
+
 def valid_password(value: str | None) -> str | None:
     """The password of a device as it is sealed. Raises Invalid, which does not quote it."""
     invalid = None

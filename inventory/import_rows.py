@@ -7,20 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fleet import access_fields, identity, path_logins, stream_url
+from fleet import access_fields, identity, path_logins, stream_url, typed_place
 from fleet.edit.importing import ListedRow, RowResult, refused_row
 from fleet.model import DEFAULT_SITE, Access, Invalid
 from fleet.places import place
+from fleet.typed_place import ONVIF, RTSP
 from inventory.limits import NotReadable
 from inventory.model import LONGEST_CELL, MAX_ABOVE, Table, is_cut
 
 MAX_ROWS = 10_000
 MAX_EXAMPLES = 5
 """Addresses, and rows of each, that a warning names."""
-RTSP, ONVIF = "rtsp", "onvif"
 SOURCES = (RTSP, ONVIF)
-RTSP_PORTS = frozenset({"554", "322", "8554", "10554"})
-"""With one of these an address without a path is that of an RTSP server."""
 SYNONYMS = {
     "address": "address ip ipaddress ipv4 ipv4address ipv6 ipv6address host hostname",
     "url": "url uri rtspurl streamurl rtsp stream streamuri rtspuri mainstream",
@@ -230,8 +228,8 @@ def _access(texts: Mapping[str, str]) -> tuple[str, dict[str, Any], str]:
     if url.lower().startswith(("rtsp://", "rtsps://")):
         source, access, password = _of_stream_url(url, given, password)
     elif url or address:
-        source = _source_of(url, given)
         access = access_fields.values({**given, "host": url or address})
+        source = _source_of(url or address, access)
     else:
         raise Invalid("The address is missing", ADDRESS_HINT)
     if url and address and access_fields.endpoint(address).host != access["host"]:
@@ -270,12 +268,12 @@ def _of_stream_url(
     return RTSP, access, password or stream.password or ""
 
 
-def _source_of(url: str, given: Mapping[str, str]) -> str:
+def _source_of(address: str, access: Mapping[str, Any]) -> str:
     """RTSP for a path or port of RTSP, else ONVIF, which finds the streams by itself."""
-    path = given.get("path", "")
-    if url or "onvif" in path.lower():
+    path, port = access.get("path") or "", access.get("port")
+    if typed_place.read(address).has_scheme or "onvif" in path.lower():
         return ONVIF
-    return RTSP if path or given.get("port") in RTSP_PORTS else ONVIF
+    return RTSP if path else typed_place.source_of_port(port) if port else ONVIF
 
 
 def _named_source(text: str, source: str) -> str:

@@ -11,8 +11,8 @@ from fleet.channels import is_channel
 from fleet.edit.importing import ListedRow, known_device
 from fleet.model import DEFAULT_SITE, Device, Fleet, Invalid
 from fleet.networks import address_number
+from fleet.typed_place import ONVIF, RTSP
 from inventory import inbox_rows as rows
-from inventory.import_rows import ONVIF, RTSP
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -124,13 +124,56 @@ def edits_of(
         row = replace(row, values={**row.values, "site": row.site})
     key, has_access = f"id:{device.id}", row.source in device.access
     fields = _access_fields(row, device, has_access)
-    if row.password and not (has_access and has_password(device, row.source, row.password)):
-        fields["secret"] = seal(row.password)
+    if row.password:
+        is_known = has_access and not _is_moved(row, device)
+        if not (is_known and has_password(device, row.source, row.password)):
+            fields["secret"] = seal(row.password)
     if not has_access:
         link = [Edit("link", key, {**fields, "source": row.source}, by, at)] if fields else []
         return [*link, *([Edit("change", key, row.values, by, at)] if row.values else [])]
     source = {"source": row.source} if fields else {}
     return [Edit("change", key, {**row.values, **fields, **source}, by, at)]
+
+
+def replaces_login(fleet: Fleet, row: ListedRow) -> bool:
+    """True if the row has a password for a connection that stays where it is and may have one. A
+    preview says the same whether it is the saved password or not."""
+    device = known_device(fleet, row) if row.password else None
+    if device is None or device.retired_at is not None:
+        return False
+    return row.source in device.access and not _is_moved(row, device)
+
+
+def _is_moved(row: ListedRow, device: Device) -> bool:
+    """True if the row gives the connection another port, to which no saved password goes."""
+    known = device.access[row.source].port
+    return bool(row.access.get("port", known) != known)
+
+
+def without_password(edits: Sequence[Edit]) -> list[Edit]:
+    """The edits as they would be if the row had no password."""
+    return [
+        replace(
+            edit, fields={name: value for name, value in edit.fields.items() if name != "secret"}
+        )
+        for edit in edits
+    ]
+
+
+def with_login_given(result: RowResult, source: str, is_other: bool) -> tuple[RowResult, RowResult]:
+    """The result of a row with a password: as a preview shows it, and as it is. `is_other`: the
+    saved password is another one."""
+    if result.state == REFUSED:
+        return result, result
+    shown = replace(result, state=CHANGED, text=_joined(result.text, "login given"))
+    if not is_other:
+        return shown, result
+    text = _joined(result.text, f"password for {source} changed")
+    return shown, replace(result, state=CHANGED, text=text)
+
+
+def _joined(*texts: str) -> str:
+    return "; ".join(text for text in texts if text)
 
 
 def _check_username(row: ListedRow, known: Access | None) -> None:

@@ -24,6 +24,7 @@ from web.http.actions.adding import Connection, NewChannel, Saved
 from web.http.authorization import needs
 from web.http.entered_logins import Entry
 from web.http.errors import page_hint, status_of
+from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
 from web.pages import connection_form, new_camera, pickers, trial_view, trials
 from web.pages.connection_form import TypedLogin
@@ -40,6 +41,8 @@ FIELDS = {
 }
 """The field of the form for a field of the edit."""
 OF_FORM = ("address", "username", "password", "credentials", "stream", "channel", "parents")
+MAX_REFUSED = 5
+"""Channels whose reason is shown after saving."""
 ANOTHER, CHANNEL, LENT = "another", "channel-of-", "login-of-"
 """That the camera is not one of the devices at its address, and before the number of one, that its
 stream is another channel of it, or that the camera is that one and has the login saved there."""
@@ -66,7 +69,16 @@ def submit() -> Any:
     if (person := current_person()) is not None:
         logins().forget(person, form.token)
     added = ",".join(map(str, saved.undo))
-    return redirect(f"/cameras/{saved.device}?added={added}", 303)
+    refused = f"&refused={_refused(saved)}" if saved.refused else ""
+    return redirect(f"/cameras/{saved.device}?added={added}{refused}", 303)
+
+
+def _refused(saved: Saved) -> str:
+    """The token under which the page of the device finds which channels were refused."""
+    shown, more = saved.refused[:MAX_REFUSED], len(saved.refused) - MAX_REFUSED
+    text = " ".join([*shown, *([f"{more} more."] if more > 0 else [])])
+    entry, person = Entry(result=(saved.device, text)), current_person()
+    return current_monitor().check_results.keep(person, entry, "") if person else ""
 
 
 # -- the test ------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         {
             "fleet.edited": "Several devices edited",
             "fleet.imported": "List imported",
+            "fleet.previewed": "Import with logins previewed",
             "fleet.cleaned": "Unseen devices retired",
             "fleet.deleted": "Devices deleted",
             "fleet.export": "Export",

@@ -72,7 +72,8 @@ def camera(key: str) -> Any:
     undo = text if text.isdecimal() and len(text) < 19 else None
     numbers = request.args.get("added", "").split(",")[:MAX_ADDED]
     added = ",".join(text for text in numbers if text.isdecimal() and len(text) < 19)
-    more = {"undo": undo, "added": added, "checked": _checked(device)}
+    more = {"undo": undo, "added": added, "checked": _result(device, "checked")}
+    more["refused"] = _result(device, "refused")
     return fleet_page({**device_view.detail(monitor, key), **more})
 
 
@@ -176,7 +177,7 @@ def choose_columns() -> Any:
 def camera_part(key: str) -> str:
     """The detail of one camera, for a refresh."""
     detail = device_view.detail(current_monitor(), key)
-    checked = _checked(visible_fleet().device(key))
+    checked = _result(visible_fleet().device(key), "checked")
     return render_template("parts/detail.html", **detail, undo=None, checked=checked)
 
 
@@ -263,9 +264,9 @@ def check_device(key: str) -> Any:
     return redirect(f"/cameras/{device.id}?checked={token}", 303)
 
 
-def _checked(device: Device) -> str:
-    """The result of the check that the URL names; empty without one of this device."""
-    person, token = current_person(), request.args.get("checked", "")[:100]
+def _result(device: Device, name: str) -> str:
+    """The result that the URL names, of a check or of saving; empty without one of this device."""
+    person, token = current_person(), request.args.get(name, "")[:100]
     entry = current_monitor().check_results.entry(person, token) if person and token else None
     id, text = entry.result if entry else (0, "")
     return text if id == device.id else ""

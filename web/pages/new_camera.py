@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request
 
-from fleet import access_fields, stream_url
+from fleet import typed_place
 from fleet.model import DEFAULT_SITE, Invalid
 from web.http.actions.adding import Connection
 from web.http.entered_logins import EnteredLogins, Entry
@@ -163,15 +163,9 @@ def from_request() -> NewCamera:
 
 def _place(text: str, protocol: str) -> Place:
     """Raises Invalid."""
-    scheme, separator, _ = text.partition("://")
-    if separator and scheme.lower() in stream_url.SCHEMES:
-        url = stream_url.parse(text)
-        return Place("rtsp", url.host, url.port, url.path, url.tls)
-    typed = access_fields.endpoint(text)
-    if separator:
-        return Place("onvif", typed.host, typed.port, typed.path, typed.is_secure)
-    if not typed.host:
-        raise Invalid("The address is missing", "Enter a host name or an IP address.")
+    typed = typed_place.read(text)
+    if typed.has_scheme:
+        return Place(typed.source, typed.host, typed.port, typed.path, typed.tls)
     return Place("rtsp" if protocol == "rtsp" else "onvif", typed.host, typed.port)
 
 

@@ -446,6 +446,37 @@ def test_another_port_needs_the_password_again_and_can_get_it_with_it(make_home:
     assert edit(home, ids=[1, 2], access=access)["unchanged"] == 2
 
 
+def test_a_login_in_a_path_is_taken_out_of_it_on_many_as_on_one(make_home: Any) -> None:
+    home = connected(make_home)
+    body = edit(home, ids=[1, 4], access={"source": "rtsp", "path": "/live/eve/h1dden-word/ch1"})
+    assert body["changed"] == [1, 4]
+    for id in "14":
+        access = home.device(id).access["rtsp"]
+        assert (access.path, access.username) == ("/live/{username}/{password}/ch1", "eve")
+        assert home.monitor.secrets.unseal(str(access.secret)) == "h1dden-word"
+    assert "h1dden" not in home.client.get("/api/events").text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"path": "rtsp://10.4.0.1/x"}, "path"),
+        ({"password": "h1dden\x00"}, "password"),
+        ({"path": "/live/eve/h1dden/ch1", "username": "bob"}, "username"),
+    ],
+)
+def test_what_an_edit_of_one_refuses_is_refused_on_many(
+    make_home: Any, wrong: dict[str, str], name: str
+) -> None:
+    home = connected(make_home)
+    before = home.device("1").access
+    access = {"source": "rtsp", "username": "eve", **wrong}
+    answer = home.client.post(BULK, json={"ids": [1], "access": access})
+    assert (answer.status_code, answer.headers.get("X-Field")) == (422, name), answer.text
+    assert "h1dden" not in answer.text
+    assert home.device("1").access == before
+
+
 def test_without_script_the_connections_of_many_are_changed(make_home: Any) -> None:
     home = connected(make_home)
     browser = Browser(home.client)

@@ -261,6 +261,68 @@ def test_an_address_alone_is_asked_by_onvif_and_rtsp(home: Home, probed: Probed)
     until(lambda: asked_at(probed, host).keys() == {"rtsp", "onvif"})
 
 
+@pytest.mark.parametrize(
+    ("text", "more", "ways"),
+    [
+        ("{}:8554", {}, {"rtsp": (8554, "", {})}),
+        ("{}:8080", {}, {"onvif": (8080, "", {})}),
+        ("{}:8080", {"onvif": None}, {"rtsp": (8080, "", {})}),
+        ("https://{}:8443/onvif/x", {}, {"onvif": (8443, "/onvif/x", {"tls": True})}),
+        ("rtsps://{}/live", {"onvif": None}, {"rtsp": (322, "/live", {"tls": True})}),
+    ],
+)
+def test_an_address_with_a_port_or_a_url_says_where_the_camera_is_asked(
+    home: Home, text: str, more: dict[str, Any], ways: dict[str, Any]
+) -> None:
+    host = fresh_address()
+    id = add(home, {"ip_address": text.format(host), **more})["camera"]["id"]
+    access = home.device(str(id)).access
+    assert {each.host for each in access.values()} == {host}
+    known = {name: (each.port, each.path, each.options) for name, each in access.items()}
+    assert known == ways
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"ip_address": "10.9.3.1:8554", "port": 554}, "port"),
+        ({"ip_address": "http://10.9.3.1", "onvif": None}, "onvif"),
+        ({"ip_address": "http://10.9.3.1:81", "onvif": {"port": 82}}, "onvif"),
+        ({"ip_address": "rtsp://10.9.3.1/a", "rtsp_url": "rtsp://10.9.3.1/b"}, "rtsp_url"),
+        ({"ip_address": "10.9.3.1", "same_as": 1, "channel_of": 1}, "channel_of"),
+        ({"ip_address": "10.9.3.1", "same_as": 1, "is_another": True}, "is_another"),
+    ],
+)
+def test_what_a_request_says_twice_in_two_ways_is_refused(
+    home: Home, body: dict[str, Any], name: str
+) -> None:
+    response = home.client.post("/api/cameras", json=body)
+    assert (response.status_code, response.headers.get("X-Field")) == (422, name), response.text
+
+
+def test_a_test_of_an_address_asks_the_place_that_it_names(home: Home, probed: Probed) -> None:
+    host = fresh_address()
+    answer(home, "POST", "/api/cameras/test", {"ip_address": f"https://{host}:8443/onvif/x"})
+    target = asked_at(probed, host)["onvif"]
+    assert (target.port, target.path, target.options.get("tls")) == (8443, "/onvif/x", True)
+
+
+def test_a_test_leaves_out_onvif_that_the_request_leaves_out(home: Home) -> None:
+    body = {"ip_address": fresh_address(), "onvif": None}
+    result = answer(home, "POST", "/api/cameras/test", body)
+    assert {step["source"] for step in result["steps"]} == {"rtsp", ""}
+
+
+def test_a_stream_that_a_camera_gets_later_uses_its_login(home: Home) -> None:
+    host, login = fresh_address(), {"username": "admin", "password": PASSWORD}
+    id = add(home, {"ip_address": host, "rtsp_url": None, "onvif": {}, **login})["camera"]["id"]
+    saved = answer(home, "PUT", f"/api/cameras/{id}", {"rtsp_url": f"rtsp://{host}/live"})
+    access = home.device(str(id)).access
+    assert access["rtsp"].username == "admin"
+    assert access["rtsp"].secret == access["onvif"].secret
+    assert saved["warnings"] == []
+
+
 def test_no_login_and_an_empty_password_are_two_things(home: Home) -> None:
     logins = [{"login": "none"}, {"username": "admin", "password": ""}]
     added = [add(home, {"ip_address": fresh_address(), **login}) for login in logins]
@@ -499,7 +561,10 @@ def test_a_switch_is_changed_and_deleted(home: Home, switch: dict[str, Any]) -> 
     ids = device_ids(home)
     id = answer(home, "POST", "/api/devices/", switch, 201)["device"]["id"]
     body = {"vendor": "Juniper", "interval": 60, "snmp_community": "an0ther"}
-    saved = answer(home, "PUT", f"/api/devices/{id}", body)
+    saved = answer(home, "PUT", f"/api/devices/{id}", {**body, "device_type": "Access Point"})
+    assert saved["device"]["device_type"] == "access_point"
+    answer(home, "PUT", f"/api/devices/{id}", {"device_type": None})
+    assert home.device(str(id)).kind == "access_point"
     assert (saved["device"]["vendor"], saved["device"]["interval"]) == ("Juniper", 60)
     assert saved["warnings"] == [NO_SNMP]
     secret = home.device(str(id)).access["snmp"].secret_options["community"]

@@ -101,7 +101,7 @@ def test_a_row_says_what_it_changes(home: Home) -> None:
     send(home, {"url": STREAM, "name": "Gate"})
     answer = send(home, {"url": STREAM, "name": "Door", "notes": "new"}, dry_run=True)
     assert states(answer) == ["changed"]
-    assert answer["rows"][0]["text"] == "Gate renamed to Door; notes changed"
+    assert answer["rows"][0]["text"] == "Gate renamed to Door; notes changed; login given"
     assert home.device().name == "Gate"
 
 
@@ -114,6 +114,30 @@ def test_another_password_is_a_change_and_an_empty_cell_is_none(home: Home) -> N
     secret = home.device().access["rtsp"].secret
     assert home.monitor.secrets.unseal(str(secret)) == "other777"
     assert home.device().notes == "ladder"
+
+
+def test_a_preview_does_not_say_whether_a_password_is_the_saved_one(home: Home) -> None:
+    send(home, {"url": STREAM, "name": "Gate"})
+    lines = len(home.client.get("/api/audit?action=fleet.previewed").json)
+    shown = []
+    for guess in (PASSWORD, "wr0ng-guess"):
+        row = {"url": "rtsp://10.4.0.5/live", "username": "admin", "password": guess}
+        answer = send(home, row, dry_run=True)
+        _, page = preview(home, f"rtsp://admin:{guess}@10.4.0.5/live")
+        shown.append((answer, re.sub(r'(key|token)" value="[^"]+"', "", page)))
+    assert shown[0] == shown[1]
+    assert [row["text"] for row in shown[0][0]["rows"]] == ["login given"]
+    assert len(home.client.get("/api/audit?action=fleet.previewed").json) == lines + 4
+    assert states(send(home, {"url": STREAM})) == ["unchanged"]
+
+
+def test_a_row_with_another_port_and_the_saved_password_moves_the_connection(home: Home) -> None:
+    see(home, "10.4.0.5")
+    login = {"username": "admin", "password": PASSWORD, "source": "rtsp"}
+    send(home, {"address": "10.4.0.5", **login})
+    answer = send(home, {"address": "10.4.0.5", "port": 8554, **login})
+    assert states(answer) == ["changed"], answer
+    assert home.device().access["rtsp"].port == 8554
 
 
 def test_a_password_needs_a_user_name_in_the_row_or_in_the_device(home: Home) -> None:

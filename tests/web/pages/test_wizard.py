@@ -146,6 +146,34 @@ def test_another_stream_of_a_known_device_becomes_a_channel_of_it(
     place.delete(id)
 
 
+def test_a_connection_of_another_camera_is_not_taken_from_it(place: Place, number: int) -> None:
+    browser, known = Browser(place.home.client), place.home.device(str(number))
+    ids = {*place.home.monitor.tracker.devices()}
+    page = place.tested(address=f"{CAMERA}:{place.onvif.port}", **LOGIN)
+    saved = browser.send(page.form("/cameras/add"), do="save", same_as="another")
+    assert saved.status_code == 409, saved.text
+    assert "is already in the list" in read(saved.text).text
+    assert {*place.home.monitor.tracker.devices()} == ids
+    assert place.home.device(str(number)).access == known.access
+
+
+def test_a_channel_that_cannot_be_added_is_named_with_the_reason(place: Place) -> None:
+    browser = Browser(place.home.client)
+    page = place.tested(address=f"{RECORDER}:{place.onvif.port}", **LOGIN)
+    form = page.form("/cameras/add")
+    long = {"channel_name_0": "x" * 300}
+    ticked = [box["value"] for box in form.find("input", name="channel")]
+    saved = browser.send(form, do="save", channel=ticked, **long)
+    assert saved.status_code == 303, saved.text
+    path = saved.headers["Location"]
+    try:
+        text = browser.visit(path).text
+        assert "Not added: xxx" in text
+        assert "characters" in text
+    finally:
+        place.delete(int(path.partition("?")[0].removeprefix("/cameras/")))
+
+
 def test_a_busy_camera_is_online_and_says_so_until_its_stream_is_back(
     place: Place, number: int
 ) -> None:

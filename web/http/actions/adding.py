@@ -8,9 +8,10 @@ from typing import Any
 from fleet import labels, logins
 from fleet.edit import editing, ignoring
 from fleet.fleet_secrets import Seal
-from fleet.model import Device, Edit, Event, Refused
+from fleet.model import DEFAULT_SITE, Device, Edit, Event, Refused
+from fleet.texts import sentences
 from web.http.actions.devices import apply_edits, new_edit
-from web.http.errors import HttpError
+from web.http.errors import HttpError, page_hint
 from web.http.monitor import current_monitor
 
 ACTION = "device.add"
@@ -45,10 +46,12 @@ class NewChannel:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The device, and the events that undo all of it."""
+    """The device, the events that undo all of it, and which channels were refused, with the
+    reason."""
 
     device: int
     undo: Sequence[int]
+    refused: Sequence[str] = ()
 
 
 def add_device(
@@ -56,23 +59,36 @@ def add_device(
     connections: Sequence[Connection],
     channels: Sequence[NewChannel] = (),
 ) -> Saved:
-    """Add a device with its first connection, then all others and the channels. Raises Refused,
-    before anything was added, and HttpError (401, 403)."""
+    """Add a device with its connections in one write, then its channels. Raises Refused, before
+    anything was added, and HttpError (401, 403)."""
     with current_monitor().secrets.sealing() as seal:
-        events = apply_edits(
-            [new_edit("add", "", {**values, **connections[0].sealed(seal)})], ACTION
-        )
-        id = next(event.device for event in events if event.kind == "device.added")
-        assert id is not None  # nosec B101  events of this kind have a device
-        recorder = current_monitor().tracker.devices()[id]
-        more = [
-            new_edit("link", f"id:{id}", connection.sealed(seal)) for connection in connections[1:]
-        ]
-        more += [edit for channel in channels for edit in _channel_edits(channel, recorder, values)]
-        refused: dict[int, Refused | HttpError] = {}
-        events += apply_edits(more, ACTION, refused=refused) if more else []
+        first, *others = (connection.sealed(seal) for connection in connections)
+        more = {"more": {fields["source"]: fields for fields in others}} if others else {}
+        events = apply_edits([new_edit("add", "", {**values, **first, **more})], ACTION)
+    id = next(event.device for event in events if event.kind == "device.added")
+    assert id is not None  # nosec B101  events of this kind have a device
+    added, refused = _add_channels(channels, id, values)
+    return Saved(id, _undoable([*events, *added]), refused)
+
+
+def _add_channels(
+    channels: Sequence[NewChannel], id: int, values: Mapping[str, Any]
+) -> tuple[list[Event], list[str]]:
+    """Add the channels of the recorder that are wanted, and ignore the others. A channel that its
+    check found first gets its name. Returns the events, and why others were refused."""
+    recorder, refused = current_monitor().tracker.devices()[id], dict[int, Refused | HttpError]()
+    edits = [_channel_edit(channel, recorder, values) for channel in channels]
+    events = apply_edits(edits, ACTION, refused=refused) if edits else []
     _name_found(channels, values)
-    return Saved(id, _undoable(events))
+    tracker, site = current_monitor().tracker, str(values.get("site") or DEFAULT_SITE)
+    texts = [
+        f"{channel.name or channel.title or 'A channel'}: "
+        f"{sentences(refused[place].error, page_hint(refused[place].hint))}"
+        for place, channel in enumerate(channels)
+        if place in refused
+        if not (channel.is_wanted and tracker.known(channel.key, site))
+    ]
+    return events, texts
 
 
 def add_connections(
@@ -91,13 +107,13 @@ def add_connections(
         return Saved(device.id, _undoable(apply_edits(edits, ACTION)))
 
 
-def _channel_edits(channel: NewChannel, recorder: Device, values: Mapping[str, Any]) -> list[Edit]:
+def _channel_edit(channel: NewChannel, recorder: Device, values: Mapping[str, Any]) -> Edit:
     site = {"site": values["site"]} if "site" in values else {}
     if not channel.is_wanted:
         text = f"{channel.title or 'A channel'} of {labels.name(recorder)}"
-        return [new_edit("ignore", channel.key, {**site, "text": text[: ignoring.MAX_REASON]})]
+        return new_edit("ignore", channel.key, {**site, "text": text[: ignoring.MAX_REASON]})
     name = {"name": channel.name} if channel.name else {}
-    return [new_edit("add", "", {"key": channel.key, "parents": [recorder.id], **name, **site})]
+    return new_edit("add", "", {"key": channel.key, "parents": [recorder.id], **name, **site})
 
 
 def _name_found(channels: Sequence[NewChannel], values: Mapping[str, Any]) -> None:
@@ -107,7 +123,7 @@ def _name_found(channels: Sequence[NewChannel], values: Mapping[str, Any]) -> No
         new_edit("change", f"id:{device.id}", {"name": channel.name})
         for channel in channels
         if channel.is_wanted and channel.name
-        if (device := tracker.known(channel.key, site or "")) and device.name is None
+        if (device := tracker.known(channel.key, site or DEFAULT_SITE)) and device.name is None
     ]
     if edits:
         apply_edits(edits, ACTION, refused={})

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from fleet import labels, logins
+from fleet import labels, logins, stream_url
 from fleet.edit import acts, editing
 from fleet.fleet_secrets import Seal
 from fleet.model import Access, Device, Edit, Event, Invalid, NotFound, Refused
 from web.http.actions import imports
+from web.http.actions.camera_places import invalid
 from web.http.actions.devices import check_may_connect, check_may_edit, edit_of, needs_full_view
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
@@ -103,6 +104,7 @@ def edit_many(
             f"{len(devices)} devices are too many at once",
             f"Select at most {MAX_BULK}, for example by site.",
         )
+    change = replace(change, access=_without_path_login(change.access))
     has_password = "password" in change.access
     # While passwords are sealed and saved, other edits with passwords wait.
     with current_monitor().secrets.sealing() if has_password else nullcontext() as seal:
@@ -189,6 +191,25 @@ def _access_edit(device: Device, given: Mapping[str, Any], seal: Seal | None) ->
         # Who may choose a set for the device chooses it for the new port.
         fields["credentials"] = access.credentials
     return edit_of(device, "change", fields)
+
+
+def _without_path_login(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The access with the login in its path taken out, as an edit of one device does it. Raises
+    Invalid."""
+    fields = dict(given)
+    stream_url.valid_password(fields.get("password"))
+    if "path" not in fields:
+        return fields
+    inner = stream_url.parse_path(fields["path"])
+    login = {"username": inner.username, "password": inner.password}
+    for name, value in login.items():
+        if value and fields.get(name) not in (None, value):
+            raise invalid(
+                name,
+                "The path contains another login than the one beside it",
+                "Remove one of the two.",
+            )
+    return {**fields, "path": inner.path, **{name: v for name, v in login.items() if v}}
 
 
 def _without_login_choice(access: Access) -> dict[str, Any]:

@@ -3,6 +3,7 @@ request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from flask import request
@@ -13,9 +14,10 @@ from fleet import access_fields, labels, logins, stream_url
 from fleet.edit import editing
 from fleet.fleet_secrets import Seal
 from fleet.kinds import CAMERAS
-from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event, Invalid
+from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event
 from fleet.stream_url import StreamUrl
 from web.http.actions import credentials, trials
+from web.http.actions.camera_places import check_same, invalid, with_typed_place
 from web.http.actions.devices import apply_edits, check_may_connect, deletion, edit_of, new_edit
 from web.http.auditing import note
 from web.http.errors import HttpError
@@ -84,9 +86,11 @@ class _Given:
 
 def add_camera(given: NewCamera) -> SavedDevice:
     """Add a camera, or give a known device its access. Raises Refused and HttpError."""
+    given = with_typed_place(given)
     reached, values = _reached(given), _values(given)
     if reached.host is None:
         raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
+    _check_one_choice(given)
     with current_monitor().secrets.sealing() as seal:
         connections = _new_connections(reached, given, seal)
         if given.same_as is not None:
@@ -104,6 +108,16 @@ def add_camera(given: NewCamera) -> SavedDevice:
             edits = [_addition(connections, {**values, **_beside(given)})]
         events = apply_edits(edits, "device.add")
     return _saved(events, given.same_as, _warnings(given))
+
+
+def _check_one_choice(given: NewCamera) -> None:
+    """Raise Invalid for a request that says in several ways what the camera is to a known one."""
+    choices = ("same_as", "channel_of", "is_another")
+    chosen = [name for name in choices if getattr(given, name)]
+    if len(chosen) > 1:
+        raise invalid(
+            chosen[1], f"{' and '.join(chosen)} exclude each other", "Send only one of them."
+        )
 
 
 def _beside(given: NewCamera) -> dict[str, Any]:
@@ -126,10 +140,12 @@ def _change(
     given: CameraFields,
     seal: Seal,
     more: Sequence[tuple[str, dict[str, Any]]] = (),
+    kind: Mapping[str, str] = MappingProxyType({}),
 ) -> SavedDevice:
-    """All changes in one write, with those of `more`: (kind, fields) of other sources. Raises
-    Refused and HttpError."""
-    reached, values = _reached(given, device), _values(given, device)
+    """All changes in one write, with those of `more`: (kind, fields) of other sources, and the
+    `kind` of the device. Raises Refused and HttpError."""
+    given = with_typed_place(given)
+    reached, values = _reached(given, device), {**_values(given, device), **kind}
     connections = [*_changed_connections(device, reached, given, seal), *more]
     if connections:
         check_may_connect()
@@ -144,7 +160,11 @@ def add_device(given: NewDevice) -> SavedDevice:
     """Add a device of any kind, which SNMP will check. Raises Refused and HttpError."""
     if given.ip_address is None:
         raise invalid("ip_address", "The address is missing", "Send ip_address.")
-    values = {**_values(given), "kind": kind_of(given.device_type), "is_another": given.is_another}
+    values = {
+        **_values(given),
+        "kind": kind_of(given.device_type or "device"),
+        "is_another": given.is_another,
+    }
     interval = DEVICE_INTERVAL if given.interval is None else given.interval
     connection: dict[str, Any] = {"host": given.ip_address, "interval": interval}
     with current_monitor().secrets.sealing() as seal:
@@ -158,8 +178,9 @@ def add_device(given: NewDevice) -> SavedDevice:
 def change_device(device: Device, given: DeviceFields) -> SavedDevice:
     """Change what the request names; the rest stays. Raises Refused and HttpError."""
     fields = CameraFields.model_validate(
-        given.model_dump(exclude_unset=True, exclude={"snmp_community"})
+        given.model_dump(exclude_unset=True, exclude={"snmp_community", "device_type"})
     )
+    chosen = {"kind": kind_of(given.device_type)} if given.device_type else {}
     with current_monitor().secrets.sealing() as seal:
         connections = []
         if "snmp_community" in given.model_fields_set:
@@ -167,7 +188,7 @@ def change_device(device: Device, given: DeviceFields) -> SavedDevice:
             community = {"community": seal(text)} if text else {}
             kind = "change" if SNMP in device.access else "link"
             connections.append((kind, {"source": SNMP, "secret_options": community}))
-        saved = _change(device, fields, seal, connections)
+        saved = _change(device, fields, seal, connections, chosen)
     return replace(saved, warnings=_warnings(given))
 
 
@@ -207,6 +228,7 @@ def check_now(device: Device) -> CheckResult:
 def begin_trial(given: ConnectionFields) -> Trial:
     """Begin a connection test of an address that need not be known. Raises Invalid and
     HttpError (503)."""
+    given = with_typed_place(given)
     reached = _reached(given)
     if reached.host is None:
         raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
@@ -217,7 +239,10 @@ def begin_trial(given: ConnectionFields) -> Trial:
     by_rtsp = TrialConnection(RTSP, reached.port, reached.path or "", bool(reached.tls))
     # Of a URL, the stream that the person means is asked first.
     has_path = bool((reached.path or "").strip("/"))
+    connections: tuple[TrialConnection, ...]
     connections = (by_rtsp, by_onvif) if has_path else (by_onvif, by_rtsp)
+    if onvif is None and "onvif" in given.model_fields_set:
+        connections = (by_rtsp,)
     login = (reached.username, reached.password or None)
     if reached.credentials:
         login = credentials.login_of(reached.credentials)
@@ -268,11 +293,11 @@ def _reached(given: ConnectionFields, device: Device | None = None) -> _Given:
     contradict each other. What a change gives as it is already is left out."""
     url = stream_url.parse(given.rtsp_url) if given.rtsp_url else None
     host = access_fields.endpoint(given.ip_address).host if given.ip_address else None
-    _check_same("ip_address", host, url and url.host)
+    check_same("ip_address", host, url and url.host)
     url_port = url.port if url and url.has_port else None
-    _check_same("port", given.port, url_port)
-    _check_same("username", given.username or None, url and url.username)
-    _check_same("password", given.password or None, (url and url.password) or None)
+    check_same("port", given.port, url_port)
+    check_same("username", given.username or None, url and url.username)
+    check_same("password", given.password or None, (url and url.password) or None)
     if given.login and (given.username or given.password or (url and url.username)):
         raise invalid("login", "login is none, but a user name is given", "Send one of the two.")
     if given.credentials:
@@ -314,14 +339,6 @@ def _has_login(given: ConnectionFields, url: StreamUrl | None) -> bool:
 def _saved_username(device: Device | None) -> str | None:
     accesses = device.access.values() if device else ()
     return next((access.username for access in accesses if access.username), None)
-
-
-def _check_same(name: str, value: object | None, of_url: object | None) -> None:
-    """Raise Invalid when the URL says something else; the values are not quoted."""
-    if value is not None and of_url is not None and value != of_url:
-        raise invalid(
-            name, f"rtsp_url has another value than {name}", "Send it in one of the two places."
-        )
 
 
 # -- the access of the sources ----------------------------------------------------------------
@@ -410,6 +427,7 @@ def _changed_connections(
         place = _place(source, reached, given)
         host = reached.host or next((a.host for a in device.access.values() if a.host), None)
         fields = {"host": host, **place, **_login(reached, seal), "source": source}
+        fields = _with_lent_login(device, source, fields)
         edits.append(("link", fields if host else _without_host(fields)))
     if not edits and reached.host is not None:
         raise invalid(
@@ -468,9 +486,3 @@ def _saved(events: Sequence[Event], number: int | None, warnings: Sequence[str])
 
 def _undo_numbers(events: Sequence[Event]) -> list[int]:
     return [event.sequence for event in reversed(events) if editing.can_undo(event)]
-
-
-def invalid(name: str, error: str, hint: str) -> Invalid:
-    fault = Invalid(error, hint)
-    fault.field = name
-    return fault

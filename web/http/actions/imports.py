@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from fleet import labels
 from fleet.edit import editing, import_events, import_parents, importing
-from fleet.edit.importing import Rehearsal, RowResult
-from fleet.model import Device, Event, Refused
+from fleet.edit.importing import ListedRow, Rehearsal, RowResult
+from fleet.model import Device, Edit, Event, Fleet, Refused
 from inventory.build import InventoryPackage
 from inventory.import_rows import ImportList
 from inventory.staging import Staged, StagedImports
@@ -18,6 +18,7 @@ from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
 
 ACTION = "device.add"
+PREVIEWED = "fleet.previewed"
 MAX_NUMBERS = 1000
 """Numbers of devices that the audit log keeps of one import; the journal has all of them."""
 
@@ -63,6 +64,7 @@ def preview(rows: ImportList, name: str) -> ImportPreview:
     rehearsal = Rehearsal(fleet, monitor.rules(), now)
     listed = import_parents.resolved(rows.rows, fleet, visible_fleet().devices())
     results, failed = [*rows.refused], {result.number for result in rows.refused}
+    shown = dict[int, RowResult]()
     with monitor.secrets.sealing() as seal:
 
         def seal_and_note(text: str) -> Mapping[str, str]:
@@ -74,7 +76,10 @@ def preview(rows: ImportList, name: str) -> ImportPreview:
             try:
                 entry.check(failed)
                 edits = importing.edits_of(fleet, row, has_password, seal_and_note, by, now)
-                results.append(replace(rehearsal.result(row, edits), depth=entry.depth))
+                result, as_shown = _tried(fleet, rehearsal, row, edits)
+                results.append(replace(result, depth=entry.depth))
+                if as_shown is not None:
+                    shown[row.number] = replace(as_shown, depth=entry.depth)
             except Refused as error:
                 named = str(row.values.get("name") or "")
                 results.append(importing.refused_row(row.number, row.place, named, error))
@@ -84,7 +89,24 @@ def preview(rows: ImportList, name: str) -> ImportPreview:
     cells = {result.number: rows.cells[result.number] for result in results if _is_refused(result)}
     first = sealed[0]["sealed"] if sealed else None
     key = staged_imports().put(Staged(name, by, results, cells, first))
-    return ImportPreview(name, results, rows.notes, key)
+    if shown:
+        text = f"Preview of {name}: {labels.counted(len(shown), 'login')} given for known devices"
+        note(PREVIEWED, name, text)
+    seen = [shown.get(result.number, result) for result in results]
+    return ImportPreview(name, seen, rows.notes, key)
+
+
+def _tried(
+    fleet: Fleet, rehearsal: Rehearsal, row: ListedRow, edits: Sequence[Edit]
+) -> tuple[RowResult, RowResult | None]:
+    """What a row would do, and what a preview shows instead: it does not say whether a password is
+    the saved one, as nobody logs in to find out."""
+    if not importing.replaces_login(fleet, row):
+        return rehearsal.result(row, edits), None
+    is_other = any("secret" in edit.fields for edit in edits)
+    result = rehearsal.result(row, importing.without_password(edits))
+    shown, result = importing.with_login_given(result, row.source, is_other)
+    return (replace(result, edits=edits) if result.state == importing.CHANGED else result), shown
 
 
 def _is_refused(result: RowResult) -> bool:

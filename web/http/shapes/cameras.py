@@ -21,6 +21,7 @@ from web.http.shapes.devices import HIGHEST, ParentId, Tag
 RTSP, ONVIF, SNMP = "rtsp", "onvif", "snmp"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Host = Annotated[str, Field(min_length=1, max_length=access_fields.LONGEST_HOST)]
+TypedHost = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 Interval = Annotated[
     int,
     Field(
@@ -65,7 +66,9 @@ class ConnectionFields(Strict):
     """How to reach a device, and the login. `rtsp_url` may contain the login. An empty password is
     one; `login: none` says that the device needs no login."""
 
-    ip_address: Host | None = Field(None, description="A host name or an IP address.")
+    ip_address: TypedHost | None = Field(
+        None, description="A host name or an IP address, also with a port or as a URL."
+    )
     port: Port | None = Field(None, description="The RTSP port.")
     username: str | None = Field(None, max_length=access_fields.LONGEST_USERNAME)
     password: str | None = Field(None, max_length=LONGEST_PASSWORD)
@@ -109,6 +112,7 @@ class NewCamera(CameraFields):
 class DeviceFields(Strict):
     """A device of any kind. `device_type` is its kind in one word, such as switch."""
 
+    device_type: str | None = Field(None, min_length=1, max_length=40)
     name: str | None = Field(None, max_length=MAX_NAME)
     ip_address: Host | None = Field(None, description="A host name or an IP address.")
     vendor: str | None = Field(None, max_length=MAX_LENGTHS["vendor"])
@@ -126,7 +130,7 @@ class DeviceFields(Strict):
 class NewDevice(DeviceFields):
     """A new device: `ip_address` is required."""
 
-    device_type: str = Field("device", min_length=1, max_length=40)
+    device_type: str | None = Field("device", min_length=1, max_length=40)
     is_another: bool = False
 
 

@@ -1,0 +1,70 @@
+"""Where a request says that a camera is: each part in the field that has it."""
+
+from typing import Any, TypeVar
+
+from fleet import typed_place
+from fleet.model import Invalid
+from fleet.typed_place import TypedPlace
+from web.http.shapes.cameras import ONVIF, RTSP, ConnectionFields, OnvifAccess
+
+Fields = TypeVar("Fields", bound=ConnectionFields)
+
+
+def with_typed_place(given: Fields) -> Fields:
+    """The request with the address alone in `ip_address`: a port, an ONVIF URL or a stream URL in
+    it is moved to the field that has it. Raises Invalid where that one says something else."""
+    if not given.ip_address:
+        return given
+    typed = typed_place.read(given.ip_address)
+    moved: dict[str, Any] = {"ip_address": typed.host}
+    if typed.source == RTSP and typed.has_scheme:
+        check_same("rtsp_url", given.rtsp_url, given.ip_address)
+        moved["rtsp_url"] = given.ip_address
+    elif typed.source == ONVIF and (typed.has_scheme or _has_no_rtsp(given)):
+        moved["onvif"] = _onvif_of(typed, given)
+        moved |= _login_of(typed, given)
+    elif typed.port:
+        check_same("port", given.port, typed.port)
+        moved["port"] = typed.port
+    return given.model_copy(update=moved)
+
+
+def _has_no_rtsp(given: ConnectionFields) -> bool:
+    """True if nothing of the request says that the port in the address is the one of RTSP."""
+    is_left_out = given.onvif is None and "onvif" in given.model_fields_set
+    return given.port is None and given.rtsp_url is None and not is_left_out
+
+
+def _onvif_of(typed: TypedPlace, given: ConnectionFields) -> OnvifAccess:
+    """The ONVIF service that `ip_address` names. Raises Invalid."""
+    named = OnvifAccess(port=typed.port, path=typed.path, tls=typed.tls)
+    is_left_out = given.onvif is None and "onvif" in given.model_fields_set
+    if is_left_out or given.onvif not in (None, OnvifAccess(), named):
+        raise invalid(
+            "onvif", "onvif has another value than ip_address", "Send it in one of the two places."
+        )
+    return named
+
+
+def _login_of(typed: TypedPlace, given: ConnectionFields) -> dict[str, str]:
+    """The login in the URL. Raises Invalid."""
+    check_same("username", given.username or None, typed.username)
+    check_same("password", given.password or None, typed.password)
+    login = {"username": typed.username, "password": typed.password}
+    return {name: value for name, value in login.items() if value}
+
+
+def check_same(name: str, value: object | None, of_url: object | None) -> None:
+    """Raise Invalid when the URL says something else; the values are not quoted."""
+    if value is not None and of_url is not None and value != of_url:
+        raise invalid(
+            name,
+            f"{name} and the URL or address differ",
+            "Send it in only one of the two places.",
+        )
+
+
+def invalid(name: str, error: str, hint: str) -> Invalid:
+    fault = Invalid(error, hint)
+    fault.field = name
+    return fault
