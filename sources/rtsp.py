@@ -62,7 +62,7 @@ PATH_REVEALS = (
 )
 NO_PATH = (
     "the device has no stream without a path (RTSP 404): enter the path from its manual, such as "
-    "/stream1, under Connections"
+    "/stream1"
 )
 
 

@@ -3,18 +3,41 @@ import { sentences, toast } from "./toast.js";
 
 const LINES = "application/x-ndjson";
 const AT_ONCE = ["insertFromPaste", "insertFromDrop"];
-const LOGIN_IN_URL = /^([a-z]+:\/\/)([^/?#]*)@([^@]*)$/i;
+const SCHEME = /^[a-z]+:\/\//i;
+const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.%]+\])(:\d+)?$/i;
+const NAME = /^[^:]+(:\d+)?$/;
 
 const decoded = (text) => { try { return decodeURIComponent(text); } catch { return text; } };
+
+const authority = (text) => text.split(/[/?#]/, 1)[0];
+
+function rank(place) {
+  if (ADDRESS.test(place)) return 3;
+  if (!NAME.test(place)) return 0;
+  return authority(place).includes(".") ? 2 : 1;
+}
+
+// Where the login ends in a URL without its scheme; -1 without a login. As in fleet/userinfo.py.
+function endOfLogin(text) {
+  const first = authority(text);
+  const at = first.lastIndexOf("@");
+  const last = text.lastIndexOf("@");
+  if (last <= at || !first.includes(":")) return at;
+  const before = rank(first.slice(at + 1));
+  return before < 3 && before <= rank(authority(text.slice(last + 1))) ? last : at;
+}
 
 // A login in a pasted URL moves to its own fields at once, so that nobody reads it off the screen.
 function moveLogin(form) {
   const field = form.elements.address;
-  const match = field?.value.trim().match(LOGIN_IN_URL);
-  if (!match) return;
-  const [name, ...rest] = match[2].split(":");
+  const [scheme] = field?.value.trim().match(SCHEME) ?? [];
+  if (!scheme) return;
+  const text = field.value.trim().slice(scheme.length);
+  const end = endOfLogin(text);
+  if (end < 0) return;
+  const [name, ...rest] = text.slice(0, end).split(":");
   const password = decoded(rest.join(":"));
-  field.value = match[1] + match[3];
+  field.value = scheme + text.slice(end + 1);
   form.elements.username.value = decoded(name);
   form.elements.password.value = password;
   const choice = form.querySelector(`[name=login][value=${password ? "password" : "empty"}]`);

@@ -98,8 +98,9 @@ def _lines(form: NewCamera, steps: Iterator[Step]) -> Iterator[bytes]:
     done = []
     for step in steps:
         done.append(step)
-        if step.name != trial_view.RESULT:
-            html = render_template("parts/trial_step.html", row=trial_view.row(step))
+        if trial_view.is_shown(step):
+            row = trial_view.row(step, trials.trial_form(form))
+            html = render_template("parts/trial_step.html", row=row)
             yield orjson.dumps({"step": html}) + b"\n"
     form = _tested(form, done)
     end = {"html": render_template("parts/add_trial.html", **_values(form))}

@@ -9,10 +9,11 @@ from flask import Blueprint, Response, redirect, render_template, request, strea
 
 from discovery import verdicts
 from discovery.trial_steps import Step, TrialConnection, TrialRequest
-from fleet import access_fields, labels
+from fleet import access_fields, identity, labels
 from fleet import logins as known_logins
-from fleet.channels import is_channel
+from fleet.channels import PORT, STREAM
 from fleet.model import Access, Device, NotFound, Refused
+from fleet.reduce.channels import stream_access
 from fleet.texts import sentences
 from web.http.actions import credentials, trials
 from web.http.actions.devices import (
@@ -26,12 +27,12 @@ from web.http.entered_logins import Entry
 from web.http.errors import HttpError, page_hint, status_of
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
-from web.pages import connection_form, trial_view
+from web.pages import connection_form, connection_view, trial_view
 from web.pages.adding import LINES
 from web.pages.connection_form import EMPTY, KEEP, NONE, PASSWORD, SAVED, SHARED, TypedLogin
-from web.pages.connection_view import EDITABLE, presented_certificate, refused_text
+from web.pages.connection_view import EDITABLE, ONVIF, RTSP, presented_certificate, refused_text
 from web.pages.new_camera import credential_sets, logins, offered_sets
-from web.pages.trial_view import SOURCES
+from web.pages.trial_view import SOURCES, TrialForm
 
 bp = Blueprint("connection_pages", __name__)
 FIELDS = ("host", "port", "path", "interval", "tls_pin")
@@ -120,7 +121,9 @@ def _subject(key: str) -> tuple[Device, str]:
     """The device, and the source that the URL names or that it has. Raises NotFound."""
     device = visible_fleet().device(key)
     own = [source for source in device.access if source in EDITABLE]
-    source = request.args.get("source") or next(iter(own), EDITABLE[0])
+    # ONVIF names the stream and the channels, so a device that speaks it needs no path.
+    usual = ONVIF if ONVIF in device.states or identity.endpoints(device.identities) else RTSP
+    source = request.args.get("source") or next(iter(own), usual)
     if source not in EDITABLE:
         raise NotFound("There is no such connection", "Open the details of the device.")
     return device, source
@@ -150,28 +153,23 @@ def _test(
     device: Device, source: str, typed: dict[str, str], login: TypedLogin, secret: str | None
 ) -> Any:
     """Test what the form has. Raises Invalid and HttpError before it begins."""
-    steps = iter(trials.begin(_trial(device, source, typed, login, secret)))
+    wanted = _trial(device, source, typed, login, secret)
+    form = TrialForm(wanted.host, has_path=True, has_login=login.choice != NONE)
+    steps = iter(trials.begin(wanted))
     if LINES in request.headers.get("Accept", ""):
-        lines = _lines(device, source, typed, login, secret, steps)
+        lines = _lines(form, secret, steps)
         return Response(stream_with_context(lines), mimetype=LINES)
-    return _page(device, source, typed, login, secret, steps=trial_view.rows(steps))
+    return _page(device, source, typed, login, secret, steps=trial_view.rows(steps, form))
 
 
-def _lines(
-    device: Device,
-    source: str,
-    typed: dict[str, str],
-    login: TypedLogin,
-    secret: str | None,
-    steps: Iterator[Step],
-) -> Iterator[bytes]:
+def _lines(form: TrialForm, secret: str | None, steps: Iterator[Step]) -> Iterator[bytes]:
     done = []
     for step in steps:
         done.append(step)
-        if step.name != trial_view.RESULT:
-            html = render_template("parts/trial_step.html", row=trial_view.row(step))
+        if trial_view.is_shown(step):
+            html = render_template("parts/trial_step.html", row=trial_view.row(step, form))
             yield orjson.dumps({"step": html}) + b"\n"
-    html = render_template("parts/trial.html", steps=trial_view.rows(done))
+    html = render_template("parts/trial.html", steps=trial_view.rows(done, form))
     yield orjson.dumps({"html": html, "entered": _kept(secret)}) + b"\n"
 
 
@@ -189,6 +187,32 @@ def _trial(
     connection = TrialConnection(
         source, access.port, access.path, bool(access.options.get("tls")), access.tls_pin
     )
+    wanted = _trial_with_login(device, host, connection, login, secret)
+    return _with_reported_stream(wanted, device) if source == RTSP else wanted
+
+
+def _with_reported_stream(wanted: TrialRequest, device: Device) -> TrialRequest:
+    """The trial of the stream that ONVIF reported, where the form has no path, as checks ask it. A
+    port that only the device named gets no password unencrypted."""
+    (connection,) = wanted.connections
+    stream = stream_access(device.links.get(STREAM))
+    if connection.path or stream is None:
+        return wanted
+    if stream.port and connection.port in (None, PORT):
+        connection = replace(connection, port=stream.port)
+        wanted = replace(wanted, digest_only=True, access=None)
+    return replace(wanted, connections=(replace(connection, path=stream.path),))
+
+
+def _trial_with_login(
+    device: Device,
+    host: str,
+    connection: TrialConnection,
+    login: TypedLogin,
+    secret: str | None,
+) -> TrialRequest:
+    """The trial of a connection with the login of the form. Raises SecretLost."""
+    source = connection.source
     match login.choice:
         case "keep":
             return _trial_of_saved(device, source, host, connection)
@@ -450,4 +474,6 @@ def _saved_title(device: Device, source: str) -> str:
         return f"Keep credential set ({name})" if name else "Keep credential set"
     if access.username:
         return KEEP_LOGIN
-    return "Login of the recorder" if is_channel(device) else ""
+    fleet = current_monitor().tracker.fleet()
+    is_lent = connection_view.lender(device, source, fleet.devices, fleet.credentials)
+    return "Login of the recorder" if is_lent else ""

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from fleet import channels, labels
+from fleet import channels, labels, logins
 from fleet.access_fields import DEFAULT_PORTS, MAX_INTERVAL
 from fleet.logins import KEPT_ATTEMPTS, MAX_REFUSALS, NO_LOGIN, Sets
 from fleet.model import Access, Device
+from fleet.places import session_owner
 from web.pages.trial_view import SOURCES
 
 NOT_TRIED = "It is not tried again until you change it."
-EDITABLE = ("rtsp", "onvif")
+RTSP, ONVIF = "rtsp", "onvif"
+EDITABLE = (RTSP, ONVIF)
 """The sources whose connections people enter."""
 CERTIFICATE = "tls.changed"
 
@@ -44,7 +46,7 @@ def connections(
             source,
             SOURCES[source],
             address_text(source, access, device),
-            _login_text(access, recorder, sets, may_edit),
+            _login_text(access, lender(device, source, devices, sets), sets, may_edit),
             refused_text(access),
             access.tls_pin if may_edit else None,
             access.worked_at,
@@ -64,6 +66,16 @@ def address_text(source: str, access: Access, device: Device) -> str:
     host = f"[{host}]" if ":" in host else host
     is_usual = access.port in (None, DEFAULT_PORTS[scheme])
     return f"{scheme}://{host}{'' if is_usual else f':{access.port}'}{access.path}"
+
+
+def lender(device: Device, source: str, devices: Mapping[int, Device], sets: Sets) -> Device | None:
+    """The recorder with whose login a channel is asked that has none of its own."""
+    if logins.has_own_login(device.access.get(source, Access())):
+        return None
+    owner = devices.get(session_owner(device, source, devices))
+    known = logins.resolved(device, source, devices, sets)
+    is_lent = owner is not None and owner.id != device.id and logins.has_login(known)
+    return owner if is_lent else None
 
 
 def _login_text(access: Access, recorder: Device | None, sets: Sets, may_edit: bool) -> str:

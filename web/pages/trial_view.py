@@ -26,12 +26,14 @@ NEXT = {
 }
 """What to do about a failed step for whose reason there is nothing more exact."""
 
-OF_REASON = {
-    "login.wrong": NEXT["login"],
-    "stream.path": "Enter the stream URL with its path as the address: rtsp://192.168.1.20/PATH. "
-    "The manual of the device names the path.",
-}
-"""What to do in a test where the advice for a saved device names its page."""
+NEEDS_LOGIN = "Choose “User name and password”, and enter them."
+NEEDS_PATH = "Enter the path of the stream. The manual of the device names it."
+NEEDS_URL = (
+    "Enter the stream URL with its path as the address: rtsp://{host}/PATH. The manual of the "
+    "device names the path."
+)
+ON_ITS_PAGE = " under Connections"
+"""Where the advice for a saved device leads, which is the form itself in a test."""
 
 
 class Step(Protocol):
@@ -50,6 +52,16 @@ class Step(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TrialForm:
+    """The form whose connection is tested: its host, whether it has a field for the path, and
+    whether it has a login."""
+
+    host: str = ""
+    has_path: bool = False
+    has_login: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class StepRow:
     """One step: what was asked, the result, and what to do next. `mark` and `state` are shape and
     word of the result."""
@@ -61,7 +73,14 @@ class StepRow:
     next: str = ""
 
 
-def row(step: Step, is_enough: bool = True) -> StepRow:
+def is_shown(step: Step) -> bool:
+    """False for the result, and for a device that says nothing of itself before a login, as most
+    do: that is no fault."""
+    is_silent = step.name == "identify" and step.state == "skipped"
+    return step.name != RESULT and not is_silent
+
+
+def row(step: Step, form: TrialForm, is_enough: bool = True) -> StepRow:
     """One step. A protocol that a device does not offer is no failure while another one works or
     may work (`is_enough`)."""
     source = SOURCES.get(step.source, step.source)
@@ -69,15 +88,15 @@ def row(step: Step, is_enough: bool = True) -> StepRow:
     text = sentence(step.text)
     if step.state == "failed" and step.name == "connect" and is_enough:
         return StepRow(title, MARKS["skipped"], "not available", text)
-    hint = _next(step, source) if step.state == "failed" else ""
+    hint = _next(step, source, form) if step.state == "failed" else ""
     return StepRow(title, MARKS[step.state], STATES[step.state], text, hint)
 
 
-def rows(steps: Iterable[Step]) -> list[StepRow]:
+def rows(steps: Iterable[Step], form: TrialForm) -> list[StepRow]:
     """All steps of a test that has ended."""
     done = list(steps)
     is_enough = any(step.name in ("connect", RESULT) and step.state == "ok" for step in done)
-    shown = [row(step, is_enough) for step in done if step.name != RESULT]
+    shown = [row(step, form, is_enough) for step in done if is_shown(step)]
     # One reason to skip several steps is enough.
     pairs = zip([None, *shown], shown, strict=False)
     return [new for old, new in pairs if not (old and _is_skipped_alike(old, new))]
@@ -87,9 +106,14 @@ def _is_skipped_alike(old: StepRow, new: StepRow) -> bool:
     return old.state == new.state == STATES["skipped"] and old.text == new.text
 
 
-def _next(step: Step, source: str) -> str:
+def _next(step: Step, source: str, form: TrialForm) -> str:
     reason = str(step.facts.get("reason", ""))
-    known = OF_REASON.get(reason) or remedies.what_to_do(reason)
+    if reason == "login.wrong":
+        return NEXT["login"] if form.has_login else NEEDS_LOGIN
+    if reason == "stream.path":
+        host = f"[{form.host}]" if ":" in form.host else form.host
+        return NEEDS_PATH if form.has_path else NEEDS_URL.format(host=host)
+    known = remedies.what_to_do(reason).replace(ON_ITS_PAGE, "")
     return known or NEXT.get(step.name, "").format(source=source)
 
 

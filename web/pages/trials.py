@@ -6,9 +6,9 @@ from typing import Any
 from discovery.trial_reports import stream_text
 from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from web.http.actions import trials
-from web.pages.connection_form import SAVED
+from web.pages.connection_form import NONE, SAVED
 from web.pages.new_camera import Choice, NewCamera, Place, Result, fields_of
-from web.pages.trial_view import RESULT, rows
+from web.pages.trial_view import RESULT, TrialForm, rows
 
 ONVIF, RTSP = "onvif", "rtsp"
 
@@ -33,10 +33,15 @@ def _connections(place: Place) -> tuple[TrialConnection, ...]:
     return (given, onvif) if place.path.strip("/") else (onvif, given)
 
 
+def trial_form(form: NewCamera) -> TrialForm:
+    """What advice in the test of this form depends on. Raises Invalid."""
+    return TrialForm(form.place().host, has_login=form.login.choice != NONE)
+
+
 def result(form: NewCamera, steps: Sequence[Step]) -> Result:
     """What the steps found."""
     facts = next((step.facts for step in steps if step.name == RESULT), {})
-    sources, shown = facts.get("sources") or (), tuple(rows(steps))
+    sources, shown = facts.get("sources") or (), tuple(rows(steps, trial_form(form)))
     if not sources:
         return Result(form.tested, shown)
     place, pins = form.place(), _certificates(steps)

@@ -54,15 +54,15 @@ def test_a_camera_is_added_from_its_url_after_a_wrong_password(
     page.wait_for_url("**/cameras/add")
     # Typed key by key: the first @ belongs to the password.
     address = page.get_by_label("Address or stream URL")
-    address.press_sequentially(f"rtsp://admin:wr@%C3%B6ng@{CAMERA}:{ports[0]}/stream1")
+    address.press_sequentially(f"rtsp://admin:wr@%C3%B6ng/w:1@{CAMERA}:{ports[0]}/stream1")
     address.press("Tab")
     moved = f"rtsp://{CAMERA}:{ports[0]}/stream1"
     expect(page.get_by_label("Address or stream URL")).to_have_value(moved)
-    assert (field(page, "username"), field(page, "password")) == ("admin", "wr@öng")
+    assert (field(page, "username"), field(page, "password")) == ("admin", "wr@öng/w:1")
     press_test(page)
     expect(page.locator(".steps")).to_contain_text("RTSP: login failed")
     expect(page.locator(".steps")).to_contain_text("Check the user name and the password")
-    assert field(page, "password") == "wr@öng"
+    assert field(page, "password") == "wr@öng/w:1"
     page.get_by_label("Password", exact=True).fill(LOGIN.password)
     press_test(page)
     expect(page.locator(".found-streams")).to_contain_text("H264")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from fleet.model import Access, Edit, Finding, Learned, Sighting
+from fleet.model import DEFAULT_SITE, Access, Edit, Finding, Learned, Sighting
 from tests.accounts.people import add
 from tests.home import Clock, Home
 from tests.web.browser import Browser, Element, read
@@ -113,6 +113,30 @@ def test_a_test_never_shows_the_saved_password(home: Home, browser: Browser) -> 
     assert "Connection test" in page.text
     assert SECRET not in page.raw_text
     assert access(home).secret
+
+
+def test_a_device_that_scans_found_by_onvif_gets_an_onvif_connection_first(
+    home: Home, browser: Browser
+) -> None:
+    key = "onvif:urn:uuid:00000000-0000-0000-0000-000000000002"
+    at = {"at": home.clock(), "address": "10.9.1.2", "kind": "recorder"}
+    home.monitor.tracker.apply([Sighting(DEFAULT_SITE, (key,), "onvif", **at)], home.clock())
+    assert "Add a connection to check its channels" in browser.visit("/cameras/2").text
+    assert browser.visit("/cameras/2/connection").form("/cameras/2/connection?source=onvif")
+
+
+def test_the_login_of_a_recorder_is_named_only_where_a_channel_gets_it(
+    home: Home, browser: Browser
+) -> None:
+    channel = {"source": "rtsp", "host": PLACE, "port": 554, "path": "/2", "channel_of": "1"}
+    edit = Edit("add", "", {**channel, "name": "Yard"}, "anna", home.clock())
+    home.monitor.tracker.apply([edit], home.clock())
+    page = "/cameras/2/connection?source=rtsp"
+    assert "Login of Ramp" in browser.visit("/cameras/2").text
+    assert "Login of the recorder" in browser.visit(page).text
+    browser.press(form_of(browser), "Save", login="none")
+    assert "No login saved" in browser.visit("/cameras/2").text
+    assert "Login of the recorder" not in browser.visit(page).text
 
 
 def test_a_second_protocol_is_added_to_a_device(home: Home, browser: Browser) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fleet.model import DEFAULT_SITE, Sighting
 from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, OnvifServers, recorder_sources
 from simulators.rtsp import RtspDevice, RtspServers
@@ -275,3 +276,24 @@ def test_a_chosen_credential_set_is_tested_for_a_known_camera(place: Place, numb
     id = place.home.client.post("/api/credentials", json=body).json["credentials"]["id"]
     steps = place.connection_tested(number, login="saved", credentials=id)
     assert "RTSP: login passedLogged in as admin." in steps
+
+
+def test_what_to_do_next_names_the_address_at_hand_and_no_other_page(place: Place) -> None:
+    address = place.url.removesuffix("/stream1")
+    steps = " ".join(steps_of(place.tested(address=address, **LOGIN)))
+    assert f"rtsp://{CAMERA}/PATH" in steps
+    assert "under Connections" not in steps
+    assert "Not identified" not in steps
+    steps = " ".join(steps_of(place.tested(address=place.url, login="none")))
+    assert "Choose “User name and password”" in steps
+
+
+def test_an_empty_path_is_tested_with_the_stream_that_onvif_reported(
+    place: Place, number: int
+) -> None:
+    clock, key = place.home.clock, f"rtsp:{CAMERA}:{place.rtsp.port}/stream1"
+    links = {"stream": "/stream1"}
+    seen = Sighting(DEFAULT_SITE, (key,), "onvif", clock(), address=CAMERA, links=links)
+    place.home.monitor.tracker.apply([seen], clock())
+    steps = place.connection_tested(number, path="")
+    assert steps[-1].startswith("RTSP: stream passed")
