@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from fleet import identity, status
-from fleet.channels import NO_STREAM, is_channel
+from fleet.channels import is_channel
 from fleet.model import Device, Finding, Miss, Report, Sighting
 from fleet.reduce.channels import MAX_CHANNELS, MAX_RECORDS
 
 LEFT_OUT = "channels.left-out"
 """The finding of a device with more channels than the list can hold."""
+GONE, NO_PATH = "stream.missing", "stream.path"
+NO_SIGNAL_OR_PATH = "no video signal, or a wrong path (RTSP 404)"
 NOT_REPORTED = "the recorder no longer reports this channel"
 
 
@@ -139,14 +141,18 @@ def _parts_of(report: Report) -> set[str]:
 
 
 def of_channel(device: Device, source: str, reports: Sequence[Report]) -> list[Report]:
-    """The reports about a channel. If the recorder does not serve its path, only the recorder
-    answered: the channel is missed, with that finding as the reason."""
+    """The reports about a channel. If the recorder no longer serves its path, only the recorder
+    answered: the channel is missed, with that finding as the reason. A path that never worked can
+    be wrong, or have no signal."""
+    if not is_channel(device):
+        return list(reports)
+    reports = [_of_path(report) for report in reports]
     texts = [
         report.text
         for report in reports
-        if isinstance(report, Finding) and report.kind in NO_STREAM and not report.cleared
+        if isinstance(report, Finding) and report.kind == GONE and not report.cleared
     ]
-    if not texts or not is_channel(device):
+    if not texts:
         return list(reports)
     return [
         Miss(f"id:{device.id}", source, report.at, texts[0], device.site, report.asked)
@@ -154,3 +160,9 @@ def of_channel(device: Device, source: str, reports: Sequence[Report]) -> list[R
         else report
         for report in reports
     ]
+
+
+def _of_path(report: Report) -> Report:
+    if isinstance(report, Finding) and report.kind == NO_PATH and not report.cleared:
+        return replace(report, text=NO_SIGNAL_OR_PATH)
+    return report

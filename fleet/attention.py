@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from fleet import queries, status
-from fleet.channels import NO_SIGNAL, NO_STREAM, is_channel
+from fleet.channels import causes, is_channel
 from fleet.model import DEFAULT_SITE, Device, Fault
 from fleet.natural_order import Key, natural_key
 
@@ -200,16 +200,9 @@ def _findings(
             taken |= {device.id for device in members}
     for device, faults in faulty:
         if device.id not in taken:
-            newest = max(_without_effects(faults), key=lambda fault: fault.since)
+            newest = max(causes(faults), key=lambda fault: fault.since)
             concerns.append(Concern((device,), statuses[device.id], newest, newest.since))
     return concerns
-
-
-def _without_effects(faults: Sequence[Fault]) -> Sequence[Fault]:
-    """Without the missing stream of a channel that has no video signal, which is why."""
-    if all(fault.kind != NO_SIGNAL for fault in faults):
-        return faults
-    return [fault for fault in faults if fault.kind not in NO_STREAM]
 
 
 def _subject(fault: Fault) -> Hashable:

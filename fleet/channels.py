@@ -5,12 +5,12 @@ them. A channel has a record of its own, with the device that serves it as its f
 asked at the address of that device.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote
 
 from fleet import identity
 from fleet.kinds import RECORDER
-from fleet.model import Device
+from fleet.model import Device, Fault
 
 STREAM = "stream"
 """The link of a device with the path of its main stream."""
@@ -21,6 +21,18 @@ PORT = 554
 NO_SIGNAL = "signal.none"
 NO_STREAM = frozenset(("stream.missing", "stream.path"))
 """Findings about a path that the device does not serve."""
+
+
+def is_effect(kind: str, kinds: Collection[str]) -> bool:
+    """True for a finding about the missing stream of a channel whose other findings explain it: it
+    has no video signal."""
+    return kind in NO_STREAM and NO_SIGNAL in kinds
+
+
+def causes(faults: Sequence[Fault]) -> list[Fault]:
+    """The findings of a device without those that another one explains."""
+    kinds = {fault.kind for fault in faults}
+    return [fault for fault in faults if not is_effect(fault.kind, kinds)]
 
 
 def is_channel(device: Device) -> bool:

@@ -1,5 +1,6 @@
 """One table of statuses: whatever shows, sorts, filters or counts them knows every word of it."""
 
+import errno
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,10 @@ import pytest
 
 from fleet import labels, shapes, status
 from fleet.history import uptime
+from fleet.model import Access, Device, SourceState
 from fleet.queries import STATUSES
 from fleet.status import Rules
+from sources import net
 from tests.fleet.reports import A, noon, seen
 from tests.fleet.reports import Story as FleetStory
 from web.http import remedies
@@ -42,6 +45,30 @@ def test_a_device_that_is_being_checked_is_not_to_be_found_by_a_scan_first() -> 
     row = shapes.row(story.device(), status.UNKNOWN, noon(), Rules(), {})
     assert remedies.of_status(row) == "Not checked yet. Scan the network."
     assert remedies.of_status(row, has_connection=True).startswith("Checking now.")
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("it speaks HTTP, not RTSP", "port"),
+        ("it does not speak ONVIF at this address (HTML, HTTP 200)", "port or the path"),
+        (net.reason_of(ConnectionRefusedError(errno.ECONNREFUSED, "")), "Turn on RTSP or ONVIF"),
+        (net.reason_of(OSError(errno.ENETUNREACH, "")), "add a route"),
+        (net.reason_of(OSError(errno.EHOSTUNREACH, "")), "address, or check its power"),
+        (net.UNRESOLVED, "host name, or the DNS server"),
+        ("no response within 10 s", "Check its power and network cable"),
+    ],
+)
+def test_a_camera_that_is_offline_or_was_never_online_has_the_advice_for_its_reason(
+    reason: str, remedy: str
+) -> None:
+    missed = SourceState(missed_at=noon(), misses=1, reason=reason)
+    way = {"rtsp": Access(host="10.0.0.5")}
+    camera = Device(1, "camera", "here", ("row:1",), states={"rtsp": missed}, access=way)
+    for device in (replace(camera, listed=True), replace(camera, last_seen=noon())):
+        row = shapes.row(device, status.OFFLINE, noon(), Rules(), {})
+        assert reason in row["reason"]
+        assert remedy in remedies.of_status(row, has_connection=True)
 
 
 def test_every_finding_of_the_docs_has_a_title_and_a_remedy() -> None:

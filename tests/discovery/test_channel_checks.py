@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import discovery.due_queue
+from discovery.channel_reports import NO_SIGNAL_OR_PATH
 from fleet.identity import channel_key
 from fleet.model import Device, Finding, NoAnswer, Report, Sighting, Target
 from sources.source import Source
@@ -28,6 +29,7 @@ class Recorder:
         self.is_silent = False
         self.has_onvif = True
         self.without_stream: set[str] = set()
+        self.never_worked: set[str] = set()
         self.asked: list[str] = []
         self.logins: set[tuple[str, str | None, str | None]] = set()
 
@@ -56,7 +58,8 @@ class Recorder:
         ]
         if target.path in self.without_stream:
             text = "The stream is not offered now."
-            reports.append(Finding(target.key, "stream.missing", now(), text, "rtsp"))
+            kind = "stream.path" if target.path in self.never_worked else "stream.missing"
+            reports.append(Finding(target.key, kind, now(), text, "rtsp"))
         return reports
 
     def sources(self) -> list[Source]:
@@ -145,6 +148,18 @@ def test_a_channel_that_the_recorder_no_longer_lists_is_missed_and_the_others_ar
     recorder.listed, recorder.without_stream = [1, 2, 3], set()
     engine.scanner.ask([1, 4])
     assert statuses(engine) == ["ACTIVE"] * 4
+
+
+def test_a_channel_whose_path_never_worked_is_online_as_its_recorder_responds(make: Make) -> None:
+    recorder = Recorder(2)
+    recorder.without_stream = recorder.never_worked = {"/cam?channel=2"}
+    engine = make(recorder)
+    (answer,) = engine.scanner.ask([3])
+    assert answer.state == "answered"
+    assert statuses(engine) == ["ACTIVE"] * 3
+    assert channels(engine)[1].states["rtsp"].seen_at
+    (fault,) = channels(engine)[1].findings
+    assert (fault.kind, fault.text) == ("stream.path", NO_SIGNAL_OR_PATH)
 
 
 def test_a_probe_that_lists_no_channels_says_nothing_about_them(make: Make) -> None:

@@ -1,6 +1,9 @@
 """Remedies for a status or a finding."""
 
-from fleet.shapes import CameraRow
+from collections.abc import Sequence
+
+from fleet.channels import is_effect
+from fleet.shapes import CameraRow, FindingRow
 
 FINDING_REMEDIES = {
     "password.unset": (
@@ -83,7 +86,7 @@ FINDING_REMEDIES = {
         "Check the path and the port under Connections; if they are right, update the firmware.",
     ),
     "stream.path": (
-        "Wrong stream path",
+        "No stream at this path",
         "Enter the path of the stream under Connections; the manual of the device names it.",
     ),
     "clock.drift": (
@@ -163,8 +166,16 @@ CHECKED_REMEDIES = {
     "OFFLINE": "Check its power and network cable, then check it again.",
 }
 """For a device that is checked by its own connection."""
-WRONG_PORT = "Correct the port of the connection."
-ANOTHER_PROTOCOL = (", not RTSP", ", not ONVIF")
+BY_REASON = {
+    ", not RTSP": "Correct the port of the connection.",
+    "does not speak ONVIF": "Correct the port or the path of the connection.",
+    "connection refused": "Turn on RTSP or ONVIF in the menu of the device, or correct the port of "
+    "the connection.",
+    "host name cannot be resolved": "Correct the host name, or the DNS server of this server.",
+    "no route to it": "Correct the address, or add a route on this server.",
+    "no host at this address": "Correct the address, or check its power and network cable.",
+}
+"""What to do about a device that is checked by its own connection, by a part of the reason."""
 CLOUD_REMEDIES = {
     "OFFLINE": "Check its power and internet connection, and that P2P is enabled in its menu.",
     "UNKNOWN": "The first check via Dahua cloud follows within a minute.",
@@ -178,11 +189,18 @@ def of_status(row: CameraRow, has_connection: bool = False) -> str:
     RTSP or ONVIF."""
     if row["status"] == "UNKNOWN" and has_connection:
         return CHECKING
-    if row["status"] == "OFFLINE" and row["reason"].endswith(ANOTHER_PROTOCOL):
-        return WRONG_PORT
+    by_reason = [text for part, text in BY_REASON.items() if part in row["reason"]]
+    if has_connection and by_reason and row["status"] == "OFFLINE":
+        return by_reason[0]
     is_far = row["kind"] == "recorder" and not row["current_ip"]
     others = CHECKED_REMEDIES if has_connection else CLOUD_REMEDIES if is_far else {}
     return {**STATUS_REMEDIES, **others}.get(row["status"], "")
+
+
+def causes(findings: Sequence[FindingRow]) -> list[FindingRow]:
+    """The rows of findings without those that another one explains."""
+    kinds = {finding["kind"] for finding in findings}
+    return [finding for finding in findings if not is_effect(finding["kind"], kinds)]
 
 
 def title(kind: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import request
 
 from fleet import identity, labels, recorder_list, shapes
-from fleet.channels import is_channel
+from fleet.channels import causes, is_channel
 from fleet.history.uptime import KINDS as STATUS_KINDS
 from fleet.history.uptime import Uptime
 from fleet.kinds import CHOICES, shown_as
@@ -127,7 +127,7 @@ def _channels(
             labels.name(other),
             statuses[other.id],
             str(labels.fact(other, "codec") or ""),
-            len(other.findings),
+            len(causes(other.findings)),
         )
         for other in served
     ]
@@ -140,6 +140,8 @@ def _findings(
     words is one finding, since the first of them."""
     first = dict[tuple[str, str], tuple[FindingRow, list[tuple[int, str]]]]()
     for row, fault in zip(rows, device.findings, strict=True):
+        if fault not in causes(device.findings):
+            continue
         shown = (row, _other_devices(device, fault, devices))
         earlier = first.setdefault((row["kind"], row["text"]), shown)
         if row["since"] < earlier[0]["since"]:

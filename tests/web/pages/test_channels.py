@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from fleet.identity import channel_key
-from fleet.model import Edit, Miss, Sighting
+from fleet.model import Edit, Finding, Miss, Sighting
 from tests.accounts.people import add
 from tests.home import Clock, Home
 from tests.web.browser import Browser
@@ -53,6 +53,22 @@ def test_a_recorder_lists_its_channels_with_status_codec_and_findings(browser: B
     assert "H.265" in items[0]
     assert "1 finding" in items[1]
     assert "finding" not in items[0]
+
+
+def test_a_channel_without_signal_has_one_finding_though_its_stream_is_missing(
+    home: Home, browser: Browser
+) -> None:
+    text = "no video signal, or a wrong path (RTSP 404)"
+    path = Finding("id:3", "stream.path", home.clock(), text, "rtsp", site="here")
+    home.monitor.tracker.apply([path], home.clock())
+    assert len(home.client.get("/api/cameras/3").json["findings"]) == 2
+    row = browser.visit("/?channels_of=1").find_one("tr", **{"data-id": "3"}).text
+    (notice,) = browser.visit("/cameras/3").find("div", **{"class": "notice"})
+    for shown in (row, notice.text):
+        assert "no video signal on this channel" in shown
+        assert "wrong path" not in shown
+    channels = browser.visit("/cameras/1").find_one("ul", **{"aria-label": "Channels"})
+    assert "1 finding" in channels.find("li")[1].text
 
 
 def test_a_channel_names_its_recorder(browser: Browser) -> None:
