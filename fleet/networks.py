@@ -15,14 +15,15 @@ USUAL_PREFIX = {4: 24, 6: 64}
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """All addresses from `first` to `last`, as numbers."""
+    """All addresses from `first` to `last`, as numbers. A device that was not reached yet is in the
+    network of the address that was entered."""
 
     version: int
     first: int
     last: int
 
     def has(self, device: Device) -> bool:
-        version, number = address_number(device.address)
+        version, number = address_number(labels.address(device))
         return version == self.version and self.first <= number <= self.last
 
 

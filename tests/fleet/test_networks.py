@@ -1,9 +1,11 @@
 """The network of a device, and the networks that people type."""
 
+from dataclasses import replace
+
 import pytest
 
 from fleet import networks
-from fleet.model import Device
+from fleet.model import Access, Device
 
 
 def device(address: str | None, subnet: str | None = None) -> Device:
@@ -67,3 +69,11 @@ def test_an_address_is_in_its_networks_and_in_no_other() -> None:
     }.items():
         assert networks.parse(text).has(camera) is expected, text
     assert not networks.parse("0.0.0.0/0").has(device(None))
+
+
+def test_a_device_that_was_not_reached_yet_is_in_the_network_of_its_entered_address() -> None:
+    entered = replace(device(None), access={"rtsp": Access(host="10.1.4.9")})
+    assert networks.parse("10.1.4.0/24").has(entered)
+    assert not networks.parse("10.1.4.0/24").has(replace(entered, address="10.1.5.9"))
+    named = replace(device(None), access={"rtsp": Access(host="gate.example")})
+    assert not networks.parse("10.1.4.0/24").has(named)

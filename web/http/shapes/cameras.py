@@ -416,9 +416,10 @@ def refusals(device: Device, source: str) -> list[str]:
 
 
 def source_result(result: ProbeResult, title: str, refused: Sequence[str]) -> SourceResult:
-    """The result of a source; `refused` says what a device that responds refuses."""
+    """The result of a source; `refused` says what a device that responds refuses, which may be
+    older than the reason of this result."""
     text = result.reason or ("responds" if result.state == ANSWERED else result.state)
-    if result.state == ANSWERED and refused:
+    if result.state == ANSWERED and refused and not result.reason:
         text = "; ".join(refused)
     return {"source": result.source, "state": result.state, "text": f"{title}: {text}"}
 
