@@ -248,7 +248,7 @@ def test_a_device_that_is_off_refuses(network: Network) -> None:
     assert error.value.errno == 111
 
 
-def test_a_uri_that_changes_with_a_restart_is_asked_again(network: Network) -> None:
+def test_a_uri_that_changed_while_the_device_was_silent_is_asked_again(network: Network) -> None:
     assert device(network.probe("restarting")).links["stream"] == "/stream1?boot=0"
     network.servers.turn(DEVICES["restarting"], "off")
     with pytest.raises(OSError):

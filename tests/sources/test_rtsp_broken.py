@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from fleet.stream_url import StreamUrl
 from simulators.rtsp import Accounts, RtspDevice, RtspServers, Stream, address
+from sources import rtsp
 from sources.rtsp import redirect_of
 from tests.home import ROOT, free_port
 from tests.sources.rtsp_checks import (
@@ -405,18 +407,20 @@ def test_a_session_is_ended_when_the_deadline_cuts_a_check_off() -> None:
     assert b"Session: 4711\r\n" in received
 
 
-def test_the_others_end_while_broken_ones_are_still_asked(make: Make) -> None:
+def test_the_others_end_in_the_time_of_one_check_while_broken_ones_are_asked(make: Make) -> None:
+    """All have the time limit of the source, and begin at once."""
+    limit = rtsp.source(lambda: datetime.now(UTC)).timeout
     well = [make() for _ in range(20)]
     broken = [make(mode) for mode in ("silent", "slow", "swallows", "flooding")]
 
     async def every() -> tuple[list[Result], set[str]]:
         tasks = {
-            device.mode: asyncio.create_task(checked(target_of(device.address, PORT), 600))
+            device.mode: asyncio.create_task(checked(target_of(device.address, PORT), limit))
             for device in broken
         }
         await asyncio.sleep(0)
         results = await asyncio.gather(
-            *(checked(target_of(device.address, PORT), 60) for device in well)
+            *(checked(target_of(device.address, PORT), limit) for device in well)
         )
         waiting = {mode for mode, task in tasks.items() if not task.done()}
         for task in tasks.values():
