@@ -9,20 +9,25 @@ export function followRange() {
 }
 
 async function renew() {
-  const answer = await fetch(`/scan-range${location.search}`).catch(() => null);
-  if (answer?.ok) {
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = await load("?part=progress");
+  if (page) {
     const now = page.getElementById("range-progress");
     if (!now) return location.reload();
     document.getElementById("range-progress").replaceWith(now);
-    if (!now.hasAttribute("data-running")) return showInbox(page);
+    if (!now.hasAttribute("data-running")) return showInbox(await load(location.search));
   }
   setTimeout(renew, EVERY);
 }
 
+// The page, or the part of it, that the server has now; null while it cannot be reached.
+async function load(search) {
+  const answer = await fetch(`/scan-range${search}`).catch(() => null);
+  return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
 function showInbox(page) {
-  const inbox = document.getElementById("inbox-card"), newer = page.getElementById("inbox-card");
-  if (inbox.contains(document.activeElement) || inbox.querySelector(".pick:checked")) return;
+  const inbox = document.getElementById("inbox-card"), newer = page?.getElementById("inbox-card");
+  if (!newer || inbox.contains(document.activeElement) || inbox.querySelector(".pick:checked")) return;
   inbox.replaceWith(newer);
   document.dispatchEvent(new CustomEvent("inbox"));
   updateTimes(newer);

@@ -27,7 +27,9 @@ bp = Blueprint("ranges_pages", __name__)
 @bp.get("/scan-range")
 @needs("scan.start")
 def page() -> str:
-    """The form, the progress of the running scan, and the inbox."""
+    """The form, the progress of the running scan, and the inbox; or the progress alone."""
+    if request.args.get("part") == "progress":
+        return render_template("parts/range_progress.html", scan=ranges.last_scan())
     return _page()
 
 

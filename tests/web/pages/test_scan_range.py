@@ -188,6 +188,17 @@ def test_a_running_scan_is_stopped_and_keeps_what_answered(place: Place) -> None
     assert place.home.client.delete("/api/scan-range").status_code == 409
 
 
+def test_the_progress_of_a_scan_is_served_without_the_inbox(place: Place) -> None:
+    scan(place, "127.61.0.1-3")
+    whole, part = (place.home.client.get(f"/scan-range{q}").text for q in ("", "?part=progress"))
+    for html in (whole, part):
+        assert "complete: 3 of 3 addresses responded" in read(html).text
+        assert 'id="range-progress"' in html
+    assert "inbox" in whole
+    assert "inbox" not in part
+    assert len(part) < 600
+
+
 def test_a_scan_that_the_end_of_the_monitor_cut_short_is_reported(place: Place) -> None:
     scan(place, "127.61.0.1-3")
     place.home.client.post("/api/scan-range", json={"ranges": "127.61.0.0/20"})
