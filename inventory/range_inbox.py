@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from fleet import access_fields, identity
+from fleet import access_fields, identity, stream_url
 from fleet.channels import is_channel
 from fleet.edit.importing import ListedRow, known_device
 from fleet.model import DEFAULT_SITE, Device, Fleet, Invalid
@@ -71,16 +71,18 @@ class InboxEntry:
         credentials: str = "",
         site: str = "",
         values: Mapping[str, Any] | None = None,
+        path: str = "",
     ) -> ListedRow:
         """The row that adds it to the fleet, at another `site` than it was scanned for where one is
-        given. Raises Invalid for a login that does not fit."""
+        given. `path`: that of the stream, where only RTSP responded. Raises Invalid for a login or
+        a path that does not fit."""
         if credentials and (username or password):
             raise Invalid(
                 "A credential set and a user name or password are given", "Send one of the two."
             )
         if password and not username:
             raise Invalid("The user name is missing", "Enter the user name of the password.")
-        given: dict[str, Any] = {"host": self.address, **self._place()}
+        given: dict[str, Any] = {"host": self.address, **self._place(path)}
         if username:
             given["username"] = username
         access = access_fields.values(given)
@@ -96,11 +98,17 @@ class InboxEntry:
             password=password or "",
             is_address=True,
             key=self.endpoint_key,
+            facts=self._facts(),
         )
 
-    def _place(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, str]:
+        """What the device calls itself until a check says more."""
+        named = {name: str(self.answer.get(name) or "") for name in ("name", "model")}
+        return {name: text for name, text in named.items() if text}
+
+    def _place(self, path: str) -> dict[str, Any]:
         if self.source == RTSP:
-            return {"port": self.answer["rtsp_port"]}
+            return {"port": self.answer["rtsp_port"], "path": _without_login(path)}
         port = self.answer.get("onvif_port") or self.answer.get("http_port")
         tls = {"options": {"tls": True}} if self.answer.get("is_tls") else {}
         return {"port": port, "path": self.answer.get("onvif_path") or "", **tls}
@@ -118,6 +126,19 @@ class InboxItem:
     entry: InboxEntry
     device: Device | None = None
     elsewhere: Device | None = None
+
+
+def _without_login(path: str) -> str:
+    """The path. Raises Invalid for one with a password, which has a field of its own."""
+    inner = stream_url.parse_path(path)
+    if inner.password:
+        fault = Invalid(
+            "The path contains a password",
+            "Enter user name and password in their fields, and {username} and {password} here.",
+        )
+        fault.field = "path"
+        raise fault
+    return inner.path
 
 
 def known_devices(entries: Iterable[InboxEntry], fleet: Fleet) -> dict[int, Device]:

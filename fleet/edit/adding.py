@@ -19,8 +19,8 @@ def add(draft: Draft, edit: Edit) -> Device:
 
     `kind` is a person's choice; `likely_kind` is one that a report may replace, as is the default.
     `more`: the access of other sources, by source. `is_another`: it is not the device that has this
-    address already. A stream of a recorder is a channel of it, and so is one of the device
-    `channel_of`, at its site. Raises Refused.
+    address already. `facts`: what the device says of itself by the source. A stream of a recorder
+    is a channel of it, and so is one of the device `channel_of`, at its site. Raises Refused.
     """
     device = _new_device(draft, edit)
     neighbours = _at_same_address(draft, device)
@@ -96,6 +96,8 @@ def _new_device(draft: Draft, edit: Edit) -> Device:
         ways = _ways(draft, edit, device.id)
         device = replace(device, access=ways)
         keys += [key for source, entry in ways.items() if (key := access_key(source, entry))]
+        if facts := edit.fields.get("facts"):
+            device = replace(device, facts={access_fields.source(edit.fields["source"]): facts})
     elif any(name in edit.fields for name in access.FIELDS):
         raise _invalid(
             "source", "The source is missing", "Send the source that checks it, such as rtsp."

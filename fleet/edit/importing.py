@@ -31,7 +31,8 @@ class ListedRow:
 
     `access` has the fields of the access but for the password; `values` those of the device.
     `place` is the address or URL to show. `is_address`: it names no path. `key`: an identity of
-    the device. `has_site`: the row names its site, so a known device moves there.
+    the device. `has_site`: the row names its site, so a known device moves there. `facts`: what a
+    new device says of itself.
     """
 
     number: int
@@ -45,6 +46,7 @@ class ListedRow:
     is_address: bool = False
     key: str = ""
     has_site: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ def edits_of(
         secret = {"secret": seal(row.password)} if row.password else {}
         kind = {"kind": row.kind} if row.kind else {}
         proved = {"key": row.key} if row.key else {}
-        given = {**row.access, **row.values, **kind, **secret, **proved}
+        own = {"facts": row.facts} if row.facts else {}
+        given = {**row.access, **row.values, **kind, **secret, **proved, **own}
         return [Edit("add", "", {**given, "source": row.source, "site": row.site}, by, at)]
     if row.has_site and device.site != row.site:
         row = replace(row, values={**row.values, "site": row.site})

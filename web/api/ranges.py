@@ -63,7 +63,7 @@ def decide() -> Response:
     some = ranges.chosen(given.ids)
     counts = dict.fromkeys(("new", "changed", "unchanged", "refused"), 0)
     if given.do == "add":
-        new = NewValues(given.site, given.tags, given.parent)
+        new = NewValues(given.site, given.tags, given.parent, given.path)
         result = ranges.add(some, given.username, given.password, given.credentials, new)
         return json_response(imported(result.results, result.counts, False, result.undo))
     if given.do == "link":

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 
 from discovery.ranges import LONGEST
 from fleet import labels
+from fleet.access_fields import LONGEST_PATH
 from fleet.model import Invalid, Refused
 from fleet.texts import sentences
 from inventory.inbox_rows import MAX_ENTRIES
@@ -169,7 +170,10 @@ def _new_values() -> NewValues:
     if len(numbers) > 1:
         raise pickers.invalid("parent", "Select one parent device", pickers.HINT)
     tags = [tag.strip() for tag in form.get("new_tags", "").split(",") if tag.strip()]
-    return NewValues(form.get("new_site", ""), tags, numbers[0] if numbers else None)
+    parent = numbers[0] if numbers else None
+    return NewValues(
+        form.get("new_site", ""), tags, parent, form.get("new_path", "")[: LONGEST_PATH + 1]
+    )
 
 
 def _addresses(count: int) -> str:

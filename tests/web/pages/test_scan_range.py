@@ -8,7 +8,8 @@ import pytest
 
 from discovery import ranges
 from discovery.range_scan import DONE
-from fleet.model import DEFAULT_SITE, Edit, Invalid
+from fleet import labels
+from fleet.model import DEFAULT_SITE, Edit, Invalid, Sighting
 from inventory.inbox_rows import MAX_ENTRIES
 from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, OnvifServers
@@ -412,6 +413,42 @@ def test_an_address_is_linked_to_the_device_that_it_is(place: Place) -> None:
     assert device.access["rtsp"].host == PLAIN
     assert state(place)["inbox"] == []
     assert decide(place, "link", plain, device=1).status_code == 404
+
+
+def test_the_same_device_at_its_own_address_keeps_its_login(place: Place) -> None:
+    scan(place, "127.61.0.1")
+    decide(place, "add", *ids(place), username="admin", password="right-one")
+    device = place.home.device("1")
+    change = {"source": "onvif", "host": None, "path": ""}
+    with place.home.monitor.secrets.sealing() as seal:
+        login = {"username": "admin", "secret": seal("right-one")}
+        edit = Edit("change", "id:1", {**change, **login}, "anna", place.home.clock())
+        place.home.monitor.tracker.apply([edit], place.home.clock())
+    at = {"at": place.home.clock(), "address": "127.61.0.1"}
+    seen = Sighting(device.site, device.identities[:1], "onvif", **at)
+    place.home.monitor.tracker.apply([seen], place.home.clock())
+    before = place.home.device("1").access
+    assert (before["onvif"].host, place.home.device("1").address) == (None, "127.61.0.1")
+    scan(place, "127.61.0.1")
+    answer = decide(place, "link", *ids(place), device=1)
+    assert answer.status_code == 200, answer.text
+    assert [row["state"] for row in answer.json["rows"]] == ["unchanged"]
+    assert place.home.device("1").access == before
+    assert state(place)["inbox"] == []
+
+
+def test_cameras_with_rtsp_alone_are_added_with_the_path_of_their_stream(place: Place) -> None:
+    scan(place, f"127.61.0.1 {PLAIN}")
+    wanted, login = ids(place), {"username": "admin", "password": "right-one"}
+    secret = decide(place, "add", *wanted, path="/live/admin/S3CRET-PW/ch1", **login)
+    assert (secret.status_code, "path contains a password" in secret.text) == (422, True)
+    assert decide(place, "add", *wanted, path="/stream1", **login).json["new"] == 2
+    first, plain = place.home.devices()
+    assert (first.access["onvif"].path, plain.access["rtsp"].path) == (
+        "/onvif/device_service",
+        "/stream1",
+    )
+    assert labels.name(first) == "Cam 1", "as the scan called it, before any check"
 
 
 def test_many_are_added_with_a_site_tags_and_a_parent_in_one_write(place: Place) -> None:

@@ -11,11 +11,13 @@ from discovery import range_scan, ranges
 from discovery.build import DiscoveryPackage
 from discovery.range_scan import RangeScans
 from discovery.ranges import RangePlan
+from discovery.refused_logins import port_of
 from fleet import labels, logins
 from fleet.edit import editing, ignoring, importing
-from fleet.edit.importing import RowResult
+from fleet.edit.importing import ListedRow, RowResult
 from fleet.fleet_secrets import Seal
 from fleet.model import CannotAsk, Device, Edit, Invalid, NotFound, Refused
+from fleet.places import host_of
 from fleet.texts import one_line
 from inventory.build import InventoryPackage
 from inventory.import_rows import ImportList
@@ -143,11 +145,12 @@ def chosen(ids: Sequence[int]) -> list[InboxEntry]:
 @dataclass(frozen=True, slots=True)
 class NewValues:
     """What all devices get that are added at once: a site in place of the one of the scan, tags,
-    and the number of a parent device."""
+    the number of a parent device, and the path of the stream, where only RTSP responded."""
 
     site: str = ""
     tags: Sequence[str] = ()
     parent: int | None = None
+    path: str = ""
 
     def of_device(self) -> dict[str, Any]:
         """The values of each device. Raises NotFound for a parent that this person cannot see."""
@@ -168,7 +171,7 @@ def add(
     in the fleet then leave the inbox. A known device keeps its site, tags and parent. Raises
     Refused, HttpError, CannotKeep and Unreachable."""
     login, known = (username, password, credentials), _known(some)
-    given = (one_line(new.site), new.of_device())
+    given = (one_line(new.site), new.of_device(), new.path)
     rows = [
         (entry.row(*login) if entry.id in known else entry.row(*login, *given), "")
         for entry in some
@@ -239,6 +242,11 @@ def link(
             try:
                 device = _same_device(entry, known.get(entry.id), number)
                 edit = _link_edit(entry, device, username, password, seal)
+                if edit is None:
+                    results[entry.id] = RowResult(
+                        entry.id, importing.UNCHANGED, entry.address, entry.title, ""
+                    )
+                    continue
                 _check_alone(edit, edits)
                 edits[entry.id] = edit
                 text = f"linked to {labels.name(device)}"
@@ -285,17 +293,34 @@ def _same_device(entry: InboxEntry, known: Device | None, number: int | None) ->
 
 def _link_edit(
     entry: InboxEntry, device: Device, username: str, password: str | None, seal: Seal
-) -> Edit:
+) -> Edit | None:
     """The edit that has the device checked at the address as well: without a login of its own, with
-    the one that is saved for this address. Raises Invalid."""
+    the one that is saved for this address. None where it is checked so already. Raises Invalid."""
     row = entry.row(username, password)
     if username:
         login: dict[str, Any] = {"secret": seal(password)} if password else {}
     else:
         lender = logins.lender_for(device, row.source, row.access.get("host"))
         login = {"login_of": lender} if lender else {}
-    fields = {**row.access, "source": row.source, **login}
+    given = _new_fields(row, device)
+    if not given and not login and row.source in device.access:
+        return None
+    fields = {**given, "source": row.source, **login}
     return Edit("link", f"id:{device.id}", fields, actor_name(), current_monitor().clock())
+
+
+def _new_fields(row: ListedRow, device: Device) -> dict[str, Any]:
+    """The fields of the row that the access does not have: one that follows the device to this
+    address is at the same place, so it keeps its password."""
+    known, fields = device.access.get(row.source), dict(row.access)
+    if known is None or host_of(device, row.source) != fields["host"]:
+        return fields
+    options = {**known.options, **fields.get("options", {})}
+    given = replace(known, port=fields.get("port"), options=options)
+    if port_of(row.source, known) != port_of(row.source, given):
+        return fields
+    place = ("host", "port", "path", "options")
+    return {name: value for name, value in fields.items() if name not in place}
 
 
 def _check_alone(edit: Edit, edits: Mapping[int, Edit]) -> None:

@@ -32,9 +32,9 @@ class RangeBody(Strict):
 
 
 class InboxBody(Strict):
-    """What to do with some entries. `username`, `password`, `site`, `tags` and `parent` are for
-    all that are added; `device` is the number of the device that a single entry is the same as.
-    Without it, each entry is the same as the `device` in its row."""
+    """What to do with some entries. `username`, `password`, `site`, `tags`, `parent` and
+    `path` are for all that are added; `device` is the number of the device that a single entry is
+    the same as. Without it, each entry is the same as the `device` in its row."""
 
     ids: list[EntryId] = Field(min_length=1, max_length=MAX_ENTRIES)
     do: Literal["add", "ignore", "link", "remove"]
@@ -44,6 +44,11 @@ class InboxBody(Strict):
     site: str = Field("", max_length=MAX_LENGTHS["site"])
     tags: list[Tag] = Field([], max_length=editing.MAX_TAGS)
     parent: ParentId | None = None
+    path: str = Field(
+        "",
+        max_length=access_fields.LONGEST_PATH,
+        description="The path of the stream, for entries that only RTSP found.",
+    )
     device: int | None = Field(None, ge=1)
 
 
