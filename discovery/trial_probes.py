@@ -1,13 +1,15 @@
 """Ask one source of a trial, within the login budget of discovery/logins.py."""
 
 import asyncio
+import hmac
 import itertools
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from discovery import verdicts
-from discovery.logins import WRONG, LoginGate
+from discovery.logins import TRIED_FOR, WRONG, LoginGate
 from discovery.outcomes import outcome
 from discovery.probe_tasks import ProbeTasks
 from discovery.proving import OtherDevice, Proving
@@ -24,7 +26,35 @@ from sources.source import SessionRefused, Source
 REFUSALS_BEFORE = MAX_REFUSALS - 1
 """Refusals that a source is told of, so that it tries a login once, whatever the device offers. A
 login in the path of a stream may be needed as a Digest, too, so it has all that is left."""
+MAX_REFUSED = 1000
+"""Refused logins of which it is remembered where."""
 OTHER_DEVICE = "Another device responds at this address, so the saved login is not sent"
+
+
+class RefusingPorts:
+    """The ports at which trials saw a login refused lately: the protocols of a device may have
+    accounts of their own. In memory, by a keyed hash of each login."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._ports: dict[bytes, dict[int | None, float]] = {}
+
+    def of(self, sent: SentLogin, now: float) -> set[int | None]:
+        ports = self._ports.get(self._hash(sent), {})
+        return {port for port, until in ports.items() if until > now}
+
+    def add(self, sent: SentLogin, now: float) -> None:
+        while len(self._ports) >= MAX_REFUSED:
+            del self._ports[next(iter(self._ports))]
+        self._ports.setdefault(self._hash(sent), {})[sent.port] = now + TRIED_FOR
+
+    def forget(self, sent: SentLogin) -> None:
+        """Forget a login that was accepted."""
+        self._ports.pop(self._hash(sent), None)
+
+    def _hash(self, sent: SentLogin) -> bytes:
+        login = repr((sent.host.lower(), sent.username, sent.password)).encode()
+        return hmac.digest(self._key, login, "sha256")
 
 
 class TrialProbes:
@@ -34,6 +64,7 @@ class TrialProbes:
         self._sources = sources
         self.gate = gate
         self.proving = proving
+        self.refusing = RefusingPorts()
         self._tasks = ProbeTasks()
         self._numbers = itertools.count(1)
 
@@ -72,9 +103,32 @@ class TrialLogin:
         if request.device and await self._is_another(request.device, connection, reports):
             return OTHER_DEVICE
         if self.refused_by:
-            return f"Not tried: the device refused this login over {self.refused_by}"
+            return self._after_refusal(connection)
         sent = self._sent(connection)
-        return self.probes.gate.trial_allowance(sent, _now()).reason if sent else ""
+        if sent is None:
+            return ""
+        reason = self.probes.gate.trial_allowance(sent, _now()).reason
+        return reason or self._turn_reason(connection, sent)
+
+    def _after_refusal(self, connection: TrialConnection) -> str:
+        reason = f"Not tried: the device refused this login over {self.refused_by}"
+        sent = self._sent(connection)
+        if sent is None or sent.port in self.probes.refusing.of(sent, _now()):
+            return reason
+        title = title_of(connection.source)
+        return f"{reason}. If the password is right, test again: {title} is asked then"
+
+    def _turn_reason(self, connection: TrialConnection, sent: SentLogin) -> str:
+        """Why another connection of the request has its turn: this one refused the login in the
+        test before, and the other one was not asked. So a test costs one refusal at most."""
+        refusing = self.probes.refusing.of(sent, _now())
+        others = [self._sent(other) for other in self.request.connections if other != connection]
+        if sent.port not in refusing or all(other and other.port in refusing for other in others):
+            return ""
+        return (
+            f"Not tried again: the device refused this login over {title_of(connection.source)} in "
+            "the test before"
+        )
 
     async def without_login(self, source: Source, connection: TrialConnection) -> Reports:
         """What the source found without the login."""
@@ -100,10 +154,12 @@ class TrialLogin:
             number = max(1, (refusal.refusals or 0) - target.refusals)
             gate.tried.refused(attempt, number, refusal.attempts_left)
             gate.trial_refused(sent, number)
+            self.probes.refusing.add(sent, now)
             self.refused_by = title_of(connection.source)
         elif _is_accepted(reports):
             gate.tried.accepted(attempt)
             gate.trial_accepted(sent)
+            self.probes.refusing.forget(sent)
         elif not sent_logins or (allowance.refusals == 0 and _is_answered(reports)):
             gate.tried.unspent(attempt)
         elif _is_answered(reports):

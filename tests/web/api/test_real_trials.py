@@ -108,6 +108,20 @@ def test_a_wrong_password_costs_one_refusal_though_two_protocols_are_tested(plac
     assert "Test again in" in steps["rtsp", "login"]["text"]
 
 
+def test_the_second_test_asks_the_protocol_that_did_not_refuse_the_login(place: Place) -> None:
+    by_rtsp = place.camera()
+    by_onvif = place.onvif.devices[place.number].accounts = Accounts(NAME, "small blue birds")
+    login = {"username": NAME, "password": "small blue birds"}
+    first = place.tested(**login)
+    assert first["rtsp", "login"]["state"] == "failed"
+    assert "test again: ONVIF is asked then" in first["onvif", "login"]["text"]
+    assert (by_rtsp.wrong, by_onvif.attempts) == (1, [])
+    second = place.tested(**login)
+    assert "refused this login over RTSP in the test before" in second["rtsp", "login"]["text"]
+    assert second["onvif", "login"]["state"] == "ok"
+    assert (by_rtsp.wrong, by_onvif.wrong) == (1, 0)
+
+
 def test_no_test_and_no_first_check_reveals_the_password_of_a_set(place: Place) -> None:
     accounts, id = place.camera("basic"), place.credentials("Revealed")
     steps = place.tested(credentials=id)
@@ -156,7 +170,7 @@ def test_the_login_of_a_recorder_in_doubt_is_not_tested_at_its_channel(place: Pl
     form = {"host": place.address, "port": str(place.rtsp.port), "path": "/stream2"}
     page = f"/cameras/{channel}/connection?source=rtsp"
     answer = place.home.client.post(page, data={**form, "login": "keep", "do": "test"})
-    assert "may be another one" in read(answer.text).text
+    assert "Another device may be at this address" in read(answer.text).text
 
 
 def test_a_test_sees_the_refusals_of_a_credential_set(place: Place) -> None:
