@@ -35,10 +35,9 @@ from discovery.secret_hosts import (
 )
 from discovery.verdicts import Verdict
 from fleet import logins, status
-from fleet.channels import PORT, SOURCE, STREAM
+from fleet.channels import SOURCE, STREAM, server_of, stream_access
 from fleet.model import Access, Device, Report, Sighting, Target, send_freely
 from fleet.places import access_key, session_owner
-from fleet.reduce import channels
 from sources.identify import Identification
 from sources.source import SessionRefused, Source
 from store.secret_texts import SecretTexts
@@ -116,9 +115,11 @@ class GuardedProbes:
         verdict: Verdict,
     ) -> Sequence[Report]:
         """The reports of the probe with the login, within its budget."""
-        may_use_basic = self._may_use_basic(source, entry, device, access, verdict)
         allowance = self.gate.allowance(device, source.name, access)
         target = self._target(source, entry, device, access, allowance)
+        may_use_basic = not target.digest_only and self._may_use_basic(
+            source, entry, device, access, verdict
+        )
         attempts = LoginAttempts(device, source.name, self.gate.refusals(device, source.name))
         is_safe = not allowance.refusals and is_known_to_work(access)
         before_login = send_freely if is_safe else partial(attempts.spend, self._keep)
@@ -278,7 +279,7 @@ class GuardedProbes:
         SecretLost."""
         if not allowance.may_login:
             access = access_without_secrets(access)
-        asked = _with_told_stream(source, device, access)
+        asked = _with_told_stream(source.name, device, access)
         behind = self._tracker.channels_of(device.id)
         secrets = {name: self._unseal(id) for name, id in access.secret_options.items()}
         return Target(
@@ -291,11 +292,12 @@ class GuardedProbes:
             self._unseal(access.secret) if access.secret else None,
             access.tls_pin,
             access.method,
-            {**access.options, **secrets},
+            {**asked.options, **secrets},
             allowance.refusals,
             allowance.attempts_left,
             access.worked_at,
             access.clock,
+            digest_only=asked.digest_only,
             may_login=allowance.may_login,
             channels=sum(source.name in channel.states for channel in behind),
             has_stream_path=all(
@@ -306,13 +308,22 @@ class GuardedProbes:
         )
 
 
-def _with_told_stream(source: Source, device: Device, access: Access) -> Access:
-    """The access with the stream that ONVIF told, where it has no path of its own."""
-    stream = channels.stream_access(device.links.get(STREAM))
-    if source.name != SOURCE or access.path or stream is None:
+def _with_told_stream(source: str, device: Device, access: Access) -> Access:
+    """The access with the stream that ONVIF told, where it has no path of its own. TLS is never
+    given up, and at a port that no person entered, the login is used with Digest only."""
+    stream = stream_access(device.links.get(STREAM))
+    if source != SOURCE or access.path or stream is None:
         return access
-    port = stream.port if access.port in (None, PORT) and stream.port else access.port
-    return replace(access, port=port, path=stream.path)
+    is_usual = server_of(access) == server_of(replace(access, port=None))
+    if not is_usual or (server_of(access)[1] and not server_of(stream)[1]):
+        return replace(access, path=stream.path)
+    return replace(
+        access,
+        port=stream.port or access.port,
+        path=stream.path,
+        options={**access.options, **stream.options},
+        digest_only=access.digest_only or server_of(access) != server_of(stream),
+    )
 
 
 def _now() -> float:

@@ -188,6 +188,8 @@ class TrialLogin:
         """True if the device may get the password in a form that reveals it: one that a person
         entered now, or a saved one as a check would send it."""
         request = self.request
+        if connection.digest_only or (request.access and request.access.digest_only):
+            return False
         if request.device is None or request.access is None:
             return not request.digest_only
         subject = self.probes.proving.subject(request.device, connection.source)

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fleet import identity
-from fleet.channels import STREAM
+from fleet.channels import STREAM, stream_access
 from fleet.model import Finding, Report, Sighting
-from fleet.reduce.channels import stream_access
 from sources.source import SessionRefused
 
 Reports = Sequence[Report] | BaseException
@@ -67,11 +66,12 @@ def channels_of(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
 
 
 def _stream_place(sighting: Sighting) -> dict[str, Any]:
-    """Path of the stream, and its port unless that is the usual one."""
+    """Path of the stream, its port unless that is the usual one, and whether it is encrypted."""
     stream = stream_access(sighting.links.get(STREAM))
     if stream is None:
         return {"path": ""}
-    return {"path": stream.path} | ({"port": stream.port} if stream.port else {})
+    place = {"port": stream.port, "tls": stream.options.get("tls")}
+    return {"path": stream.path} | {name: value for name, value in place.items() if value}
 
 
 def streams_of(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
@@ -88,8 +88,7 @@ def streams_of(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
                 for key, value in sighting.facts.items()
                 if not isinstance(value, list | tuple | Mapping)
             }
-            path = sighting.links.get("stream")
-            return [plain | ({"path": path} if path is not None else {})]
+            return [plain | (_stream_place(sighting) if STREAM in sighting.links else {})]
     return []
 
 

@@ -17,13 +17,15 @@ TITLES = {ONVIF: "ONVIF", RTSP: "RTSP"}
 @dataclass(frozen=True, slots=True)
 class TrialConnection:
     """A connection of a device to test, which is an Access of the fleet once it is saved. `tls_pin`
-    is the certificate that is accepted; None for the first one."""
+    is the certificate that is accepted; None for the first one. `digest_only`: the device named the
+    port, so the password is used there only in ways that do not reveal it."""
 
     source: str
     port: int | None = None
     path: str = ""
     tls: bool = False
     tls_pin: str | None = None
+    digest_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,15 +130,22 @@ class _Run:
         self.steps.write_result()
 
     def with_found_path(self, connection: TrialConnection) -> TrialConnection:
-        """The connection to the stream that ONVIF reported, unless the person gave a path."""
-        stream = self.steps.stream_to_describe()
-        if connection.source != RTSP or connection.path or stream is None:
+        """The connection to the stream that ONVIF reported, unless the person gave a path. At a
+        port that the person did not give, or without the TLS that another connection has, the login
+        is used with Digest only."""
+        if connection.source != RTSP or connection.path:
             return connection
-        port = stream.get("port")
+        stream = self.steps.stream_to_describe() or {}
+        has_tls = any(other.tls for other in self.steps.request.connections)
+        connection = replace(connection, path=str(stream.get("path") or ""))
+        if connection.port is not None or connection.tls:
+            return replace(connection, digest_only=has_tls and not connection.tls)
+        port, tls = stream.get("port"), stream.get("tls") is True
         return replace(
             connection,
-            path=str(stream["path"]),
-            port=connection.port or (port if type(port) is int else None),
+            port=port if type(port) is int else None,
+            tls=tls,
+            digest_only=bool(stream) or (has_tls and not tls),
         )
 
     async def ask(self, source: Source, connection: TrialConnection) -> None:

@@ -19,7 +19,7 @@ from fleet import path_logins, userinfo
 from fleet.model import Access, Invalid
 from fleet.secret_columns import is_secret
 
-FIELDS = ("host", "port", "path", "username", "tls_pin", "interval", "options")
+FIELDS = ("host", "port", "path", "username", "tls_pin", "interval", "options", "digest_only")
 """What a person may set, beside the password, which is kept apart as a secret."""
 MIN_INTERVAL, MAX_INTERVAL = 10, 86_400
 """Seconds between two checks."""
@@ -343,6 +343,12 @@ def _interval(value: Any) -> int | None:
     return value
 
 
+def _digest_only(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _invalid("digest_only", "digest_only must be true or false", "Send true or false.")
+    return value
+
+
 def _options(value: Any) -> dict[str, Any]:
     if value is None:
         return {}
@@ -402,4 +408,5 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "tls_pin": _tls_pin,
     "interval": _interval,
     "options": _options,
+    "digest_only": _digest_only,
 }

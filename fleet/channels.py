@@ -8,9 +8,9 @@ asked at the address of that device.
 from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote
 
-from fleet import identity
+from fleet import access_fields, identity
 from fleet.kinds import RECORDER
-from fleet.model import Device, Fault
+from fleet.model import Access, Device, Fault, Invalid
 
 STREAM = "stream"
 """The link of a device with the path of its main stream."""
@@ -18,6 +18,10 @@ SOURCE = "rtsp"
 """The source that asks the stream of a channel."""
 PORT = 554
 """The port of that source where none is given."""
+TLS_PORT = 322
+"""The same with TLS."""
+TLS_LINK = "rtsps"
+"""How the link of an encrypted stream begins."""
 NO_SIGNAL = "signal.none"
 NO_STREAM = frozenset(("stream.missing", "stream.path"))
 """Findings about a path that the device does not serve."""
@@ -61,6 +65,30 @@ def is_served_by(device: Device, parent: Device) -> bool:
         return False
     servers = host, served.host or parent.address
     return servers[0] == servers[1] and (own.port or PORT) == (served.port or PORT)
+
+
+def server_of(access: Access) -> tuple[int, bool]:
+    """The port of a stream, and whether it is encrypted."""
+    is_tls = access.options.get("tls") is True
+    return access.port or (TLS_PORT if is_tls else PORT), is_tls
+
+
+def stream_access(link: str | None) -> Access | None:
+    """The access to the stream that a device named: by a link without host, such as `/cam`,
+    `:8554/cam` or, with TLS, `rtsps:322/cam`. None for an unusable link.
+
+    No person entered its port, so a login goes there only with Digest.
+    """
+    if not link or link == ":":
+        return None
+    place = link.removeprefix(TLS_LINK) if link.startswith(f"{TLS_LINK}:") else link
+    port, slash, path = place[1:].partition("/") if place[0] == ":" else ("", "", place)
+    options = {"tls": True} if place is not link else {}
+    fields = {"path": f"{slash}{path}", "port": port or None, "options": options}
+    try:
+        return Access(**access_fields.values(fields), digest_only=True)
+    except Invalid:
+        return None
 
 
 def part_of(key: str) -> str:

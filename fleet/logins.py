@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from fleet import path_logins
+from fleet.channels import STREAM, server_of, stream_access
 from fleet.model import Access, CredentialSet, Device
-from fleet.places import session_owner
+from fleet.places import host_of, session_owner
 
 NO_LOGIN = "none"
 """The value of the option `login` of an access that logs in nowhere."""
@@ -39,14 +41,18 @@ def resolved(device: Device, source: str, devices: Mapping[int, Device], sets: S
         return _with_set(access, sets)
     owner = devices.get(session_owner(device, source, devices))
     lender = _lender(owner, source, sets) if owner and owner.id != device.id else None
-    if lender is None:
+    if owner is None or lender is None:
+        return _with_set(access, sets)
+    lent_by, login = lender
+    if not _may_borrow(device, source, access, owner, lent_by):
         return _with_set(access, sets)
     return replace(
         access,
-        username=lender.username,
-        secret=lender.secret,
-        secret_options=lender.secret_options,
-        secret_host=lender.secret_host,
+        username=login.username,
+        secret=login.secret,
+        secret_options=login.secret_options,
+        secret_host=login.secret_host,
+        digest_only=_is_only_lent(device, source, owner, lent_by),
     )
 
 
@@ -59,7 +65,7 @@ def is_of_set(device: Device, source: str, devices: Mapping[int, Device], sets: 
         return True
     owner = devices.get(session_owner(device, source, devices))
     lender = _lending(owner, source, sets) if owner and owner.id != device.id else None
-    return lender is not None and not has_own_login(lender)
+    return lender is not None and not has_own_login(lender[1])
 
 
 def has_own_login(access: Access) -> bool:
@@ -95,8 +101,8 @@ def may_lend(device: Device, source: str, host: str | None = None) -> bool:
 
 
 def with_login_of(access: Access, lender: Access) -> Access:
-    """The access with the login of another source of the same device, and the method that worked
-    with it: a login that was used only by Digest is not shown in another way."""
+    """The access with the login of another source of the same device, which no person entered for
+    this port."""
     options = {name: value for name, value in access.options.items() if name != "login"}
     return replace(
         access,
@@ -105,8 +111,8 @@ def with_login_of(access: Access, lender: Access) -> Access:
         secret_options={},
         secret_host=lender.host or lender.secret_host,
         credentials=lender.credentials,
-        method=lender.method,
         options=options,
+        digest_only=True,
     )
 
 
@@ -151,18 +157,39 @@ def _with_set(access: Access, sets: Sets) -> Access:
     )
 
 
-def _lender(owner: Device, source: str, sets: Sets) -> Access | None:
-    """The access of a recorder whose login its channels use, with that login."""
-    access = _lending(owner, source, sets)
-    return _with_set(access, sets) if access else None
+def _may_borrow(device: Device, source: str, access: Access, owner: Device, lent_by: str) -> bool:
+    """True for a port where the login of the recorder may go: that of the recorder's own access,
+    the usual one of the source, or the one that the recorder named. A person who only names another
+    one need not know the password."""
+    usual, named = replace(access, port=None), stream_access(device.links.get(STREAM))
+    servers = {server_of(each) for each in (usual, named) if each}
+    if source == lent_by:
+        servers.add(server_of(owner.access[lent_by]))
+    return server_of(access) in servers
 
 
-def _lending(owner: Device, source: str, sets: Sets) -> Access | None:
+def _is_only_lent(device: Device, source: str, owner: Device, lent_by: str) -> bool:
+    """True if no person entered the login for this server: another source or port than those of the
+    recorder, or a path that reveals the password where that of the recorder does not."""
+    access, entered = device.access[source], owner.access[lent_by]
+    if (source, *server_of(access)) != (lent_by, *server_of(entered)):
+        return True
+    reveals = path_logins.has_place(access.path) and not path_logins.has_place(entered.path)
+    return entered.digest_only or reveals or host_of(device, source) != host_of(owner, lent_by)
+
+
+def _lender(owner: Device, source: str, sets: Sets) -> tuple[str, Access] | None:
+    """The source and the access of a recorder whose login its channels use, with that login."""
+    source, access = _lending(owner, source, sets) or ("", None)
+    return (source, _with_set(access, sets)) if access else None
+
+
+def _lending(owner: Device, source: str, sets: Sets) -> tuple[str, Access] | None:
     """That access as it is saved: of the same source, else the first that has a login."""
     for name in sorted(owner.access, key=lambda name: (name != source, name)):
         access = owner.access[name]
         if access.options.get("login") == NO_LOGIN:
             continue
         if has_own_login(_with_set(access, sets)):
-            return access
+            return name, access
     return None

@@ -73,8 +73,9 @@ class Target:
     moved: the probe says what the device proves before it logs in. `options` are the source's own,
     with those that are secret. `tls_pin`, `method`, `attempts_left`, `worked_at` and `clock` are as
     in Access. `refusals` are the refused logins that were spent of the budget which all that use
-    this login at this device share. `digest_only`: the device did not prove who it is, so no login
-    that reveals the password is tried. Unless `may_login`, only what needs no login is asked.
+    this login at this device share. `digest_only`: the device did not prove who it is, or named
+    this port itself, so no login that reveals the password is tried. Unless `may_login`, only what
+    needs no login is asked.
     `channels`: those that it reported before. If there are any, a single one is a channel, too.
     `is_new`: the source got no answer since this device is in the list, so what it remembers of
     the place does not hold. `wants_all`: a person waits for the answer, so nothing that is
@@ -121,7 +122,8 @@ class Access:
     for which they were saved, where no host was given: they are sent there without proof, and
     nowhere else before the device proved itself there without them. `tls_pin` is the fingerprint of
     the certificate that is accepted. `interval` is in seconds. `credentials` is the id of a set in
-    `Fleet.credentials`, whose login is used where the access has none of its own.
+    `Fleet.credentials`, whose login is used where the access has none of its own. `digest_only`: no
+    person entered a login for this port, so it is never sent there in a form that reveals it.
 
     Sources learn the rest. `method` is the login method that worked last. `refusals` are the logins
     that the device refused since the last success or change, `attempts_left` the number that it
@@ -141,6 +143,7 @@ class Access:
     secret_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_host: str | None = None
     credentials: str = ""
+    digest_only: bool = False
     refusals: int = 0
     attempts_left: int | None = None
     worked_at: datetime | None = None

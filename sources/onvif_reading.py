@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 
 from fleet import access_fields, path_logins
+from fleet.channels import TLS_LINK, TLS_PORT
 from fleet.model import NoAnswer, Target
 from sources import onvif_answers, onvif_http, soap, tls
 from sources.device_urls import SCHEMES, DeviceUrl
@@ -35,8 +36,9 @@ SNAPSHOT = "<GetSnapshotUri><ProfileToken>{}</ProfileToken></GetSnapshotUri>"
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A profile with where its stream is: `link` is the path, after `:port` where that is not the
-    scheme's own. Empty if the device gave none, or one that has a secret in it (`has_secret`)."""
+    """A profile with where its stream is: `link` is the path, after `:port` unless that is 554, or
+    after `rtsps:port` with TLS. Empty if the device gave none, or one that has a secret in it
+    (`has_secret`)."""
 
     profile: Profile
     link: str = ""
@@ -198,6 +200,8 @@ class Reader:
         if uri is None or uri.url.scheme not in ("rtsp", "rtsps"):
             return Stream(profile)
         link, has_secret = self._link(uri.url)
+        if link and uri.url.is_tls:
+            link = f"{TLS_LINK}{link if link[0] == ':' else f':{TLS_PORT}{link}'}"
         return Stream(profile, link, uri.url.is_tls, has_secret)
 
     async def _snapshot(self, token: str, tokens: set[str]) -> str:

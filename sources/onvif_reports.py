@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleet import identity
+from fleet.channels import TLS_LINK
 from fleet.kinds import CAMERA
 from fleet.model import Finding, Sighting
 from sources import login_texts, onvif_http
@@ -60,7 +61,7 @@ def _stream_facts(channel: Channel) -> dict[str, Any]:
 
 def _stream(stream: Stream) -> dict[str, Any]:
     """A stream as the trial of an address lists it: path, profile, codec, size, rate."""
-    profile, link = stream.profile, stream.link
+    profile, link = stream.profile, stream.link.removeprefix(TLS_LINK)
     port, path = "", link
     if link.startswith(":"):
         port, _, rest = link[1:].partition("/")

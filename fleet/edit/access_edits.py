@@ -19,6 +19,7 @@ _TITLES = {
     "secret_options": "secret options",  # nosec B105 (what people call them)
     "credentials": "credential set",
     "tls_pin": "certificate fingerprint",
+    "digest_only": "limit to Digest",
 }
 
 

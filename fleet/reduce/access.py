@@ -71,6 +71,8 @@ def apply_fields(
     if "credentials" in fields:
         values["credentials"] = credentials_id(draft, fields["credentials"])
     access = replace(known, **values)
+    if "digest_only" not in values:
+        access = replace(access, digest_only=_is_digest_only(known, access))
     access = replace(access, secret_host=_secret_host(draft, known, access, device))
     if access.host != known.host and "tls_pin" not in values:
         access = replace(access, tls_pin=None)
@@ -97,9 +99,7 @@ def _with_login_of(draft: Draft, known: Access, access: Access, source: Any, dev
             "The other connection of this device has no login for this address",
             "Enter a user name and a password.",
         )
-    lender = owner.access[source]
-    shared = learning.with_valid(known, logins.with_login_of(access, lender))
-    return replace(shared, method=lender.method)
+    return learning.with_valid(known, logins.with_login_of(access, owner.access[source]))
 
 
 def _secret_options(
@@ -113,6 +113,15 @@ def _secret_options(
         if id := stored_secret(draft, value, device, is_own, "secret_options"):
             ids[name] = id
     return ids
+
+
+def _is_digest_only(known: Access, access: Access) -> bool:
+    """Who enters the password confirms the port. One that was entered for TLS is not confirmed for
+    a connection without it."""
+    if access.secret is not None and access.secret != known.secret:
+        return False
+    is_plain_now = known.options.get("tls") is True and access.options.get("tls") is not True
+    return known.digest_only or (is_plain_now and access.secret is not None)
 
 
 def _secret_ids(access: Access) -> set[str]:

@@ -14,9 +14,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from fleet import access_fields, channels, identity, labels, status
-from fleet.channels import NO_SIGNAL, SOURCE, STREAM, is_channel, recorder_of
-from fleet.model import Access, Device, Finding, Invalid, Refused, Sighting
+from fleet import channels, identity, labels, status
+from fleet.channels import (
+    NO_SIGNAL,
+    SOURCE,
+    STREAM,
+    is_channel,
+    recorder_of,
+    server_of,
+    stream_access,
+)
+from fleet.model import Access, Device, Finding, Refused, Sighting
 from fleet.reduce import addresses, entered_hosts, findings
 from fleet.reduce.draft import Draft
 
@@ -73,8 +81,7 @@ def _is_added_with(device: Device, stream: Access) -> bool:
     access = device.access.get(SOURCE)
     if access is None or STREAM in device.links:
         return False
-    ports = {known.port or channels.PORT for known in (access, stream)}
-    return access.path == stream.path and len(ports) == 1
+    return access.path == stream.path and server_of(access) == server_of(stream)
 
 
 def at_recorder(draft: Draft, sighting: Sighting) -> Sighting | None:
@@ -162,22 +169,30 @@ def _with_stream(device: Device, sighting: Sighting) -> Device:
         access = None if before else stream
     else:
         former = stream_access(before)
-        is_ours = former is not None and (known.port, known.path) == (former.port, former.path)
-        access = replace(known, port=stream.port, path=stream.path) if is_ours else None
+        is_ours = former is not None and _stream_of(known) == _stream_of(former)
+        access = _at_stream(known, stream) if is_ours else None
     return replace(device, access={**device.access, SOURCE: access}) if access else device
 
 
-def stream_access(link: str | None) -> Access | None:
-    """The access to the stream of a link without host, such as `/cam?channel=2` or
-    `:8554/cam?channel=2`; None for an unusable link."""
-    if not link or link == ":":
-        return None
-    port, slash, rest = link.removeprefix(":").partition("/") if link[0] == ":" else ("", "", link)
-    fields = {"path": f"{slash}{rest}", "port": port or None}
-    try:
-        return Access(**access_fields.values(fields))
-    except Invalid:
-        return None
+def _stream_of(access: Access) -> tuple[object, ...]:
+    return *server_of(access), access.path
+
+
+def _at_stream(access: Access, stream: Access) -> Access:
+    """The access at the stream that the device names now. A login that a person entered for its
+    port before is used with Digest only at another one."""
+    options = {**access.options, **stream.options}
+    if not stream.options:
+        options.pop("tls", None)
+    is_there = server_of(access) == server_of(stream)
+    return replace(
+        access,
+        port=stream.port,
+        path=stream.path,
+        options=options,
+        tls_pin=access.tls_pin if is_there else None,
+        digest_only=access.digest_only or not is_there,
+    )
 
 
 def tell_signal(draft: Draft, device: Device, sighting: Sighting) -> None:

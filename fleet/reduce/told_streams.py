@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from fleet import identity, labels
-from fleet.channels import SOURCE, STREAM, is_channel
+from fleet.channels import SOURCE, STREAM, is_channel, stream_access
 from fleet.model import Access, Device, Sighting
 from fleet.places import access_key, place
 from fleet.reduce import channels
@@ -53,8 +53,9 @@ def without_told(device: Device, given: Container[str]) -> Mapping[str, Access]:
 
 
 def _told_access(device: Device) -> Access | None:
-    """The access to the stream that ONVIF named, by the address and the login of ONVIF."""
-    stream = channels.stream_access(device.links.get(STREAM))
+    """The access to the stream that ONVIF named, by the address and the login of ONVIF. That RTSP
+    takes this login, and with which method, is not known yet."""
+    stream = stream_access(device.links.get(STREAM))
     way = device.access.get(ONVIF)
     if stream is None or way is None:
         return None
@@ -67,8 +68,7 @@ def _told_access(device: Device) -> Access | None:
         secret_host=way.secret_host,
         credentials=way.credentials,
         interval=way.interval,
-        method=way.method,
-        options=options,
+        options={**stream.options, **options},
     )
 
 

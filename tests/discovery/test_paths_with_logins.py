@@ -142,8 +142,9 @@ def camera(servers: RtspServers, device: RtspDevice, id: int = 1, **access: Any)
 
 
 def recorder(servers: RtspServers, device: RtspDevice, **login: Any) -> list[Device]:
-    """A recorder with this login, and a channel that has a path with its place and no login."""
-    owner = camera(servers, device, path="/", **login)
+    """A recorder with this login, also in its path, and a channel that has such a path and no login
+    of its own."""
+    owner = camera(servers, device, **{"path": PATH.replace("/", "/main/", 1), **login})
     channel = camera(servers, device, 2, path=PATH, secret_host=None)
     return [owner, replace(channel, parents=(1,))]
 
@@ -163,6 +164,16 @@ def test_a_channel_sends_the_login_of_its_recorder_in_its_path(
     assert engine.devices()[2].access["rtsp"].worked_at
     assert not kinds(engine, 2) & {"login.wrong", "login.method", "stream.path"}
     assert engine.devices()[2].access["rtsp"].path == PATH
+
+
+def test_a_channel_puts_the_login_of_its_recorder_in_no_path_unless_the_recorder_does(
+    make: Make, servers: RtspServers
+) -> None:
+    device = add(servers)
+    engine = make(*recorder(servers, device, username="root", secret="right", path="/"))
+    (answer,) = engine.scanner.ask([2])
+    assert (answer.state, SENT in sent(device)) == ("answered", False)
+    assert "login.method" in kinds(engine, 2)
 
 
 @pytest.mark.parametrize("of", ["camera", "recorder"])

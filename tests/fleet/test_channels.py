@@ -48,7 +48,7 @@ def test_a_channel_is_a_camera_behind_its_recorder_and_is_asked_for_its_stream()
     assert (recorder.kind, recorder.parents, recorder.access) == ("recorder", (), {})
     for device, path in ((first, "/cam?channel=1"), (second, "/cam?channel=2")):
         assert (device.kind, device.parents, device.address) == ("camera", (1,), "10.0.0.1")
-        assert device.access == {"rtsp": Access(path=path)}
+        assert device.access == {"rtsp": Access(path=path, digest_only=True)}
     assert [event.text for event in story.events[1:]] == [
         "Channel 1 was found at 10.0.0.1",
         "Channel 2 was found at 10.0.0.1",
@@ -132,7 +132,9 @@ def test_a_recorder_without_any_global_key_has_channels_by_its_place() -> None:
 def test_a_channel_takes_the_new_path_of_its_stream() -> None:
     story = recorder_with("1")
     story.tell(*scan("1", minute=5, links={"stream": ":8554/live/1?profile=a"}))
-    assert story.device(2).access["rtsp"] == Access(port=8554, path="/live/1?profile=a")
+    assert story.device(2).access["rtsp"] == Access(
+        port=8554, path="/live/1?profile=a", digest_only=True
+    )
     assert story.device(2).links["stream"] == ":8554/live/1?profile=a"
 
 
@@ -140,14 +142,18 @@ def test_a_path_that_a_person_set_stays() -> None:
     story = recorder_with("1")
     story.tell(edit("change", "id:2", source="rtsp", path="/sub", username="viewer"))
     story.tell(*scan("1", minute=5, links={"stream": "/live/1"}))
-    assert story.device(2).access["rtsp"] == Access(path="/sub", username="viewer")
+    assert story.device(2).access["rtsp"] == Access(
+        path="/sub", username="viewer", digest_only=True
+    )
 
 
 def test_a_login_that_a_person_set_stays_with_the_new_path() -> None:
     story = recorder_with("1")
     story.tell(edit("change", "id:2", source="rtsp", username="viewer"))
     story.tell(*scan("1", minute=5, links={"stream": "/live/1"}))
-    assert story.device(2).access["rtsp"] == Access(path="/live/1", username="viewer")
+    assert story.device(2).access["rtsp"] == Access(
+        path="/live/1", username="viewer", digest_only=True
+    )
 
 
 @pytest.mark.parametrize("link", ["/live 1", ":99999/live", "/a?password=secret", "", ":"])

@@ -47,7 +47,9 @@ def test_the_stream_is_checked_with_the_login_of_onvif_as_soon_as_it_is_named() 
     assert camera(story).access.keys() == {"onvif"}
     story.tell(named(2))
     assert linked(story).text.endswith(f": RTSP checks {HOST}{STREAM}")
-    assert camera(story).access["rtsp"] == Access(HOST, None, STREAM, username="admin", secret="s1")
+    assert camera(story).access["rtsp"] == Access(
+        HOST, None, STREAM, username="admin", secret="s1", digest_only=True
+    )
     assert f"rtsp:{HOST}{STREAM}" in camera(story).identities
 
 
@@ -67,16 +69,47 @@ def test_the_stream_has_the_kind_of_login_and_the_interval_of_onvif(
 ) -> None:
     story = added(**given)
     story.tell(named(link=":8554/live"))
-    assert camera(story).access["rtsp"] == Access(HOST, 8554, "/live", **expected)
+    assert camera(story).access["rtsp"] == Access(HOST, 8554, "/live", digest_only=True, **expected)
 
 
-def test_a_login_that_worked_with_digest_is_never_sent_with_basic() -> None:
+def test_nothing_says_that_rtsp_took_the_login_of_onvif() -> None:
     story = added()
     device = camera(story)
     ways = {"onvif": replace(device.access["onvif"], method="digest-md5")}
     story.fleet = replace(story.fleet, devices={1: replace(device, access=ways)})
     story.tell(named())
-    assert camera(story).access["rtsp"].method == "digest-md5"
+    assert camera(story).access["rtsp"].method == ""
+
+
+def test_an_encrypted_stream_is_checked_with_tls() -> None:
+    story = added(options={"tls": True})
+    story.tell(named(link="rtsps:322/live"))
+    access = camera(story).access["rtsp"]
+    assert (access.port, access.path, access.options) == (322, "/live", {"tls": True})
+
+
+def test_a_person_who_enters_the_password_confirms_the_port_and_an_undo_takes_that_back() -> None:
+    story = added()
+    story.tell(named(link=":8554/live"))
+    story.tell(edit("change", "id:1", source="rtsp", path="/mine", username="root"))
+    assert camera(story).access["rtsp"].digest_only, "nobody entered a password"
+    entered = edit("change", "id:1", source="rtsp", secret={"id": "s2", "sealed": "y"})
+    story.tell(entered)
+    assert not camera(story).access["rtsp"].digest_only
+    story.tell(undo(story.events[-1]))
+    assert (camera(story).access["rtsp"].secret, camera(story).access["rtsp"].digest_only) == (
+        "s1",
+        True,
+    )
+
+
+def test_a_password_that_was_entered_for_tls_is_not_revealed_without_it() -> None:
+    story = Story()
+    given = {"source": "rtsp", "host": HOST, "port": 322, "path": STREAM, "options": {"tls": True}}
+    story.tell(edit("add", "", **given, username="admin", secret=SECRET))
+    assert not camera(story).access["rtsp"].digest_only
+    story.tell(edit("change", "id:1", source="rtsp", options={}))
+    assert camera(story).access["rtsp"].digest_only
 
 
 def test_a_path_that_a_person_entered_stays() -> None:

@@ -11,9 +11,8 @@ from discovery import verdicts
 from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from fleet import access_fields, identity, labels
 from fleet import logins as known_logins
-from fleet.channels import PORT, STREAM
+from fleet.channels import PORT, STREAM, stream_access
 from fleet.model import Access, Device, NotFound, Refused
-from fleet.reduce.channels import stream_access
 from fleet.texts import sentences
 from web.http.actions import credentials, trials
 from web.http.actions.devices import (

@@ -51,8 +51,9 @@ def result(form: NewCamera, steps: Sequence[Step]) -> Result:
     }
     channels = facts.get("channels") or ()
     streams = channels or (facts.get("streams") if RTSP in sources else None) or ()
+    is_typed = place.source == RTSP
     choices = [
-        _choice(number, stream, connections[RTSP], bool(channels))
+        _choice(number, stream, connections[RTSP], bool(channels), is_typed)
         for number, stream in enumerate(streams)
     ]
     kept = [(name, connections[name]) for name in sources if name in connections]
@@ -76,14 +77,24 @@ def _certificates(steps: Sequence[Step]) -> dict[str, str]:
 
 
 def _choice(
-    number: int, stream: Mapping[str, Any], connection: Mapping[str, Any], channel: bool
+    number: int,
+    stream: Mapping[str, Any],
+    connection: Mapping[str, Any],
+    channel: bool,
+    is_typed: bool,
 ) -> Choice:
-    """A stream or a channel of the device, whose texts are its own."""
+    """A stream or a channel of the device, whose texts are its own. `is_typed`: a person entered
+    the RTSP connection."""
     fields = dict(connection)
     if path := stream.get("path"):
         fields["path"] = str(path)
     if type(port := stream.get("port")) is int:
         fields["port"] = port
+    if stream.get("tls") is True:
+        fields["options"] = {**fields["options"], "tls": True}
+    if not is_typed or fields.get("port") != connection.get("port"):
+        # No person entered this port: its login reveals nothing there.
+        fields["digest_only"] = True
     name = str(stream.get("name") or "") if channel else ""
     about = stream_text(stream)
     if channel:

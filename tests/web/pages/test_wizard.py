@@ -247,7 +247,7 @@ def test_a_second_protocol_is_tested_and_linked_with_the_login_of_the_first(
     assert refused.status_code == 422
     assert "no login for this address" in read(refused.text).text
     assert browser.send(form, "Save", **typed).status_code == 303
-    assert place.home.device(str(number)).access["onvif"].method.startswith("digest")
+    assert place.home.device(str(number)).access["onvif"].digest_only
     assert has_one_login(place, number)
 
 
