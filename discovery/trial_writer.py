@@ -103,7 +103,7 @@ class StepWriter:
         facts = identity_of(sightings)
         self.device |= {key: value for key, value in facts.items() if key not in self.device}
         if not facts:
-            self.write("identify", SKIPPED, "Not identified before login", connection)
+            self.write("identify", SKIPPED, "No name, model or MAC before login", connection)
             return
         named = [str(facts[key]) for key in ("name", "model", "mac") if key in facts]
         self.write("identify", OK, ", ".join(named) or "Identified", connection, facts)

@@ -432,7 +432,6 @@ def _page(
     secret: str | None = None,
     **more: Any,
 ) -> str:
-    access = device.access.get(source)
     opened = request.form.get("shown") or _json(_saved_values(device, source))
     return render_template(
         "connection_page.html",
@@ -446,7 +445,7 @@ def _page(
         login=login,
         saved=_saved_title(device, source),
         lender=SOURCES.get(_lender(device, source), ""),
-        refused=refused_text(access) if access else "",
+        refused=refused_text(device, source),
         presented=presented_certificate(device, source),
         has_password=bool(secret),
         token=_kept(secret),

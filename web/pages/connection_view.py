@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from discovery.logins import SPENT, WRONG
 from fleet import channels, labels, logins
 from fleet.access_fields import DEFAULT_PORTS, MAX_INTERVAL
 from fleet.logins import KEPT_ATTEMPTS, MAX_REFUSALS, NO_LOGIN, Sets
-from fleet.model import Access, Device
+from fleet.model import Access, Device, Fault
 from fleet.places import session_owner
 from web.pages.trial_view import SOURCES
 
@@ -47,7 +48,7 @@ def connections(
             SOURCES[source],
             address_text(source, access, device),
             _login_text(access, lender(device, source, devices, sets), sets, may_edit),
-            refused_text(access),
+            refused_text(device, source),
             access.tls_pin if may_edit else None,
             access.worked_at,
             _interval_text(access.interval),
@@ -91,16 +92,24 @@ def _login_text(access: Access, recorder: Device | None, sets: Sets, may_edit: b
     return f"Login of {labels.name(recorder)}" if recorder else "No login saved"
 
 
-def refused_text(access: Access) -> str:
-    """Why the login is not tried any more; empty while it is."""
+def refused_text(device: Device, source: str) -> str:
+    """Why the login is not tried any more, also for what it cost at another connection; empty while
+    it is."""
+    access = device.access.get(source, Access())
     if access.refusals >= MAX_REFUSALS:
         times = "twice" if access.refusals == 2 else f"{access.refusals} times"
         return f"Login refused {times}. {NOT_TRIED}"
     if access.attempts_left is not None and access.attempts_left <= KEPT_ATTEMPTS:
         return f"{labels.counted(access.attempts_left, 'login attempt')} left. {NOT_TRIED}"
+    if any(_is_spent(fault) and fault.source == source for fault in device.findings):
+        return f"Login refused. {NOT_TRIED}"
     if access.refusals:
         return f"{labels.counted(access.refusals, 'refused login')}."
     return ""
+
+
+def _is_spent(fault: Fault) -> bool:
+    return (fault.kind, fault.text) == (WRONG, SPENT)
 
 
 def _interval_text(seconds: int | None) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from discovery.logins import SPENT, WRONG
 from fleet.model import DEFAULT_SITE, Access, Edit, Finding, Learned, Sighting
 from tests.accounts.people import add
 from tests.home import Clock, Home
@@ -192,6 +193,17 @@ def test_the_details_say_how_the_login_stands(home: Home, browser: Browser) -> N
     worked_at: datetime = home.clock()
     learn(home, refusals=0, attempts_left=2, worked_at=worked_at)
     assert "Last worked" in browser.visit("/cameras/1").text
+
+
+def test_a_login_that_another_connection_saw_refused_is_not_called_tried(
+    home: Home, browser: Browser
+) -> None:
+    learn(home, refusals=1)
+    spent = Finding("id:1", WRONG, home.clock(), SPENT, "rtsp")
+    home.monitor.tracker.apply([spent], home.clock())
+    for text in (browser.visit("/cameras/1").text, form_of(browser).text):
+        assert "1 refused login" not in text
+        assert "Login refused. It is not tried again until you change it." in text
 
 
 # -- two editors, and people who see one site ------------------------------------------------

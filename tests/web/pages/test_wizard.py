@@ -283,7 +283,7 @@ def test_what_to_do_next_names_the_address_at_hand_and_no_other_page(place: Plac
     steps = " ".join(steps_of(place.tested(address=address, **LOGIN)))
     assert f"rtsp://{CAMERA}/PATH" in steps
     assert "under Connections" not in steps
-    assert "Not identified" not in steps
+    assert "before login" not in steps
     steps = " ".join(steps_of(place.tested(address=place.url, login="none")))
     assert "Choose “User name and password”" in steps
 
