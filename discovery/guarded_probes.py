@@ -36,6 +36,7 @@ from discovery.secret_hosts import (
 from discovery.verdicts import Verdict
 from fleet import logins, status
 from fleet.channels import SOURCE, STREAM, server_of, stream_access
+from fleet.last_worked import worked_at
 from fleet.model import Access, Device, Report, Sighting, Target, send_freely
 from fleet.places import access_key, session_owner
 from sources.identify import Identification
@@ -127,11 +128,12 @@ class GuardedProbes:
         judge = partial(self.gate.judged, device, source.name, access, allowance, self._clock())
         try:
             reports = judge(await self._probe(source, entry, access, target))
+            reports = _with_last_time(reports, target)
             if self._queue.is_current(entry):
                 self._answered.add(entry.question)
             attempts.judge(reports)
         except SessionRefused as error:
-            reports = judge(error.reports)
+            reports = _with_last_time(judge(error.reports), target)
             attempts.judge(reports)
             raise SessionRefused(error.reason, reports) from error
         finally:
@@ -295,7 +297,7 @@ class GuardedProbes:
             {**asked.options, **secrets},
             allowance.refusals,
             allowance.attempts_left,
-            access.worked_at,
+            worked_at(device, source.name),
             access.clock,
             digest_only=asked.digest_only,
             may_login=allowance.may_login,
@@ -324,6 +326,16 @@ def _with_told_stream(source: str, device: Device, access: Access) -> Access:
         options={**access.options, **stream.options},
         digest_only=access.digest_only or server_of(access) != server_of(stream),
     )
+
+
+def _with_last_time(reports: Iterable[Report], target: Target) -> list[Report]:
+    """The reports with when the stream last worked, where it does not work now."""
+    return [
+        replace(report, learned=replace(report.learned, worked_at=target.worked_at))
+        if isinstance(report, Sighting) and report.learned and report.learned.worked_at is None
+        else report
+        for report in reports
+    ]
 
 
 def _now() -> float:

@@ -23,6 +23,8 @@ LOGIN = ("host", "username", "secret", "secret_options", "credentials")
 PATH = ("host", "port", "path")
 """What a stream that worked once proves."""
 WORKED_EVERY = timedelta(hours=1)
+ONE_CHECK = timedelta(minutes=1)
+"""Longer than a check takes."""
 CLOCK_JITTER = 1.0
 """Seconds by which a device's clock seems to move, because answers take longer and shorter."""
 
@@ -38,18 +40,18 @@ def with_learned(device: Device, sighting: Sighting) -> Mapping[str, Access]:
         return device.access
     if not is_same_but_learned(learned.access, access):
         return device.access
-    new = replace(access, **_values(learned, access))
+    new = replace(access, **_values(learned, access, sighting.at))
     return device.access if new == access else {**device.access, sighting.source: new}
 
 
-def _values(learned: Learned, access: Access) -> dict[str, Any]:
+def _values(learned: Learned, access: Access, at: datetime) -> dict[str, Any]:
     """The values to keep; what does not fit is left out."""
     values: dict[str, Any] = {
         name: value
         for name, is_valid in LEARNED.items()
         if (value := getattr(learned, name)) is not None and is_valid(value)
     }
-    if not _is_later(values.get("worked_at"), access.worked_at):
+    if not _is_worth_keeping(values.get("worked_at"), access.worked_at, at):
         values.pop("worked_at", None)
     if not _has_moved(values.get("clock"), access.clock):
         values.pop("clock", None)
@@ -62,10 +64,13 @@ def _values(learned: Learned, access: Access) -> dict[str, Any]:
     return values
 
 
-def _is_later(worked_at: datetime | None, known: datetime | None) -> bool:
-    """True if it is worth a change of the access, which each check would be otherwise."""
+def _is_worth_keeping(worked_at: datetime | None, known: datetime | None, at: datetime) -> bool:
+    """True if it is worth a change of the access, which each check would be otherwise: when the
+    stream last worked before it stopped, else to the hour."""
     if worked_at is None or known is None:
         return worked_at is not None
+    if at - worked_at > ONE_CHECK:
+        return worked_at != known
     return not timedelta(0) <= worked_at - known < WORKED_EVERY
 
 

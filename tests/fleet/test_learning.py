@@ -1,14 +1,15 @@
 """What a source learned about reaching a device is kept, until the login or the place changes."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fleet.database import record
 from fleet.edit.editing import inverse
-from fleet.model import Access, Learned
+from fleet.last_worked import worked_at
+from fleet.model import Access, Finding, Learned, Sighting
 from fleet.reduce.learning import is_same_but_learned
 from tests.fleet.reports import NOON, A, Story, edit, seen
 
@@ -61,6 +62,23 @@ def test_a_check_that_teaches_almost_the_same_changes_no_access() -> None:
     assert values(story) == (0, None, NOON, -3599.5, "digest")
     learn(story, Learned("digest", worked_at=WORKED))
     assert access(story).worked_at == WORKED, "a clock that was ahead"
+
+
+def test_when_a_stream_last_worked_is_exact_and_kept_once_it_stopped() -> None:
+    story = story_with_login()
+    for minutes in (0, 10, 20):
+        at = NOON + timedelta(minutes=minutes)
+        story.tell(learned_at(story, at, Learned(worked_at=at)))
+        assert worked_at(story.device(1), "rtsp") == at
+    assert access(story).worked_at == NOON, "no write at each check"
+    stopped, last = NOON + timedelta(minutes=30), NOON + timedelta(minutes=20)
+    missing = Finding("id:1", "stream.missing", stopped, "not offered now", "rtsp")
+    story.tell(learned_at(story, stopped, Learned(worked_at=last)), missing)
+    assert worked_at(story.device(1), "rtsp") == access(story).worked_at == last
+
+
+def learned_at(story: Story, at: datetime, learned: Learned) -> Sighting:
+    return replace(seen(A, source="rtsp", at=at), learned=replace(learned, access=access(story)))
 
 
 def test_a_login_that_is_accepted_ends_the_refusals() -> None:

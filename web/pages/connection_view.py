@@ -8,6 +8,7 @@ from datetime import datetime
 from discovery.logins import SPENT, WRONG
 from fleet import channels, labels, logins
 from fleet.access_fields import DEFAULT_PORTS, MAX_INTERVAL
+from fleet.last_worked import worked_at
 from fleet.logins import KEPT_ATTEMPTS, MAX_REFUSALS, NO_LOGIN, Sets
 from fleet.model import Access, Device, Fault
 from fleet.places import session_owner
@@ -50,7 +51,7 @@ def connections(
             _login_text(access, lender(device, source, devices, sets), sets, may_edit),
             refused_text(device, source),
             access.tls_pin if may_edit else None,
-            access.worked_at,
+            worked_at(device, source),
             _interval_text(access.interval),
             (recorder.id, labels.name(recorder)) if recorder else None,
         )
