@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fleet import identity, status
-from fleet.channels import is_channel
+from fleet.channels import is_channel, part_of, parts_of
 from fleet.model import Device, Finding, Miss, Report, Sighting
 from fleet.reduce.channels import MAX_CHANNELS, MAX_RECORDS
 
@@ -34,7 +34,7 @@ def unreported(
     return [
         Miss(f"id:{device.id}", source, at, NOT_REPORTED, device.site)
         for device in channels
-        if source in device.states and not keys & _parts(device.identities)
+        if source in device.states and not keys & parts_of(device)
     ]
 
 
@@ -56,7 +56,7 @@ def with_channels(
 ) -> list[Report]:
     """The reports with the misses of the channels that are no longer reported, then the new ones,
     which get the places of those, and whether there is room for all."""
-    known = {part for device in channels for part in _parts(device.identities)}
+    known = {part for device in channels for part in parts_of(device)}
     others: list[Report] = []
     new: list[Report] = []
     for report in reports:
@@ -76,8 +76,8 @@ def _room(
     """The finding that channels are left out, or its end; none where no channels were listed."""
     keys = {part for report in reports if is_of_channel(report) for part in _parts_of(report)}
     active = [device for device in channels if device.retired_at is None]
-    gone = [device for device in active if not keys & _parts(device.identities)]
-    new = keys - {part for device in channels for part in _parts(device.identities)}
+    gone = [device for device in active if not keys & parts_of(device)]
+    new = keys - {part for device in channels for part in parts_of(device)}
     text = ""
     if len(keys) > MAX_CHANNELS:
         text = f"it reports {len(keys):,} channels, and only {MAX_CHANNELS} are in the list"
@@ -131,13 +131,10 @@ def _server(device: Device, source: str) -> tuple[object, ...] | None:
     return None if access is None else (access.host, access.port, access.options.get("tls"))
 
 
-def _parts(identities: Iterable[str]) -> set[str]:
-    """The video sources in keys of channels, whatever the key of the recorder is now."""
-    return {key.rpartition("/")[2] for key in identities if key.startswith(identity.CHANNEL)}
-
-
 def _parts_of(report: Report) -> set[str]:
-    return _parts(report.identities) if isinstance(report, Sighting) else set()
+    """The video sources of a sighting, whatever the key of the recorder is now."""
+    keys = report.identities if isinstance(report, Sighting) else ()
+    return {part_of(key) for key in keys if key.startswith(identity.CHANNEL)}
 
 
 def of_channel(device: Device, source: str, reports: Sequence[Report]) -> list[Report]:

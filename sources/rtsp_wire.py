@@ -16,7 +16,6 @@ MAX_HEADERS = 256
 STATUS_LINE = re.compile(r"RTSP/[0-9]\.[0-9]\s+([0-9]{3})(?:\s+(.*))?", re.DOTALL)
 REQUEST_LINE = re.compile(r"([A-Z_]{1,32})\s+(\S+)\s+RTSP/[0-9]\.[0-9]")
 LENGTH = re.compile(r"[0-9]{1,9}")
-SESSION_TIMEOUT = re.compile(r"(?i)timeout\s*=\s*\"?([0-9]{1,5})")
 CONTROLS = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160)))
 """Characters that no line may hold, except the tab; those of a request would be refused."""
 BEGINNINGS = (b"RTSP/", b"$")
@@ -58,13 +57,6 @@ class Response:
     def session(self) -> str:
         """The id of the session, without its parameters; empty if there is none."""
         return self.header("session").partition(";")[0].strip()
-
-    @property
-    def session_timeout(self) -> int | None:
-        """Seconds after which the device forgets the session, where it says so."""
-        match = SESSION_TIMEOUT.search(self.header("session").partition(";")[2])
-        seconds = int(match.group(1)) if match else 0
-        return seconds or None
 
 
 @dataclass(frozen=True, slots=True)

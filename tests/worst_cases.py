@@ -88,7 +88,6 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("sources/rtsp_wire.py", r"([A-Z_]{1,32})\s+(\S+)\s+RTSP/[0-9]\.[0-9]"): ("OPTIONS", "GET *"),
     ("sources/rtsp_wire.py", "[0-9]{1,9}"): ("1",),
-    ("sources/rtsp_wire.py", r"(?i)timeout\s*=\s*\"?([0-9]{1,5})"): ("timeout", "timeout="),
     ("sources/session_description.py", r"[0-9]{1,5}(\.[0-9]{1,6})?"): ("25.", "25"),
     ("sources/session_description.py", "[0-9]{1,5}"): ("1",),
     ("fleet/serials.py", "[A-Za-z0-9_-]{4,32}"): ("AB12345",),

@@ -115,10 +115,6 @@ FINDING_REMEDIES = {
         "Enter the whole stream URL of the device under Connections, with its password, which is "
         "stored encrypted.",
     ),
-    "snapshot.broken": (
-        "Snapshot does not work",
-        "Pictures are taken from the stream instead. Newer firmware may correct it.",
-    ),
     "signal.none": (
         "No video signal",
         "Check the camera of this channel, its cable and its power.",
