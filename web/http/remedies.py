@@ -185,12 +185,17 @@ def of_status(row: CameraRow, has_connection: bool = False) -> str:
     RTSP or ONVIF."""
     if row["status"] == "UNKNOWN" and has_connection:
         return CHECKING
-    by_reason = [text for part, text in BY_REASON.items() if part in row["reason"]]
-    if has_connection and by_reason and row["status"] == "OFFLINE":
-        return by_reason[0]
+    if has_connection and row["status"] == "OFFLINE" and (advice := of_miss(row["reason"])):
+        return advice
     is_far = row["kind"] == "recorder" and not row["current_ip"]
     others = CHECKED_REMEDIES if has_connection else CLOUD_REMEDIES if is_far else {}
     return {**STATUS_REMEDIES, **others}.get(row["status"], "")
+
+
+def of_miss(reason: str) -> str:
+    """What to do about a device that does not respond to its own connection, for this reason; empty
+    where there is nothing more exact than to check the device."""
+    return next((text for part, text in BY_REASON.items() if part in reason), "")
 
 
 def causes(findings: Sequence[FindingRow]) -> list[FindingRow]:

@@ -114,6 +114,8 @@ def _next(step: Step, source: str, form: TrialForm) -> str:
         host = f"[{form.host}]" if ":" in form.host else form.host
         return NEEDS_PATH if form.has_path else NEEDS_URL.format(host=host)
     known = remedies.what_to_do(reason).replace(ON_ITS_PAGE, "")
+    if step.name == "connect":
+        known = known or remedies.of_miss(step.text)
     return known or NEXT.get(step.name, "").format(source=source)
 
 

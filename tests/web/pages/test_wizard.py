@@ -118,6 +118,9 @@ def test_a_host_name_without_an_address_has_one_reason(place: Place) -> None:
     assert len(reasons) == 2
     assert len(set(reasons)) == 1
     assert reasons[0] == "the host name cannot be resolved"
+    for text in texts:
+        assert "Correct the host name, or the DNS server of this server." in text
+        assert "power" not in text
 
 
 @pytest.fixture
