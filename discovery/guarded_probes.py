@@ -69,6 +69,7 @@ class GuardedProbes:
         self._answered = set[Question]()
         """What was answered with its login while its device was asked without a break."""
         self._proofs = Proofs()
+        self._refused = refused
         self.gate = LoginGate(tracker, unseal, refused)
         self.proving = Proving(tracker, identification)
 
@@ -87,6 +88,7 @@ class GuardedProbes:
         """Cancel what runs, and wait a moment for it."""
         await self._probes.close()
         await self.proving.close()
+        await asyncio.to_thread(self._refused.close)
 
     async def reports(self, source: Source, entry: QueueEntry, device: Device) -> Sequence[Report]:
         """The reports of the probe. Who is there is asked before a password is sent. Raises

@@ -23,8 +23,6 @@ from fleet.model import Access, Device, Finding, Report, Sighting
 from fleet.reduce.learning import is_same_but_learned
 from store.vault import SecretLost
 
-TRIED_FOR = 900.0
-"""Seconds for which the refused login of a trial is remembered."""
 WRONG = "login.wrong"
 """The kind of the finding about a login that was refused."""
 SPENT = "the login was refused and is not tried again until the user name or password is changed"
@@ -69,55 +67,27 @@ class _Member:
         return is_known_to_work(self.login)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What a login of a trial costs, as one user at one host: `number` refused logins. `until` is
-    the monotonic time at which it is forgotten; `left` is how many attempts the device said that
-    it still takes."""
-
-    host: str
-    username: str
-    until: float
-    number: int = 1
-    left: int | None = None
-
-
-class TriedLogins:
-    """The logins of trials that were refused, or may have been, by user name. In memory; what is
-    kept of them is in discovery/refused_logins.py."""
+class PendingLogins:
+    """The logins of trials whose answer is not known yet, so that trials at once share the budget,
+    and the attempts that devices said are left."""
 
     def __init__(self) -> None:
-        self._attempts: list[Attempt] = []
+        self._pending: list[tuple[SentLogin, int]] = []
 
-    def of(self, host: str, username: str, now: float) -> list[Attempt]:
-        """Those at this host as this user that are not forgotten yet."""
-        self._attempts = [attempt for attempt in self._attempts if attempt.until > now]
-        return [
-            attempt
-            for attempt in self._attempts
-            if (attempt.host, attempt.username) == (host.lower(), username)
-        ]
-
-    def begin(self, host: str, username: str, now: float, number: int) -> Attempt:
-        """Spend what a login may cost before it is known how it ends, so that trials at once share
-        the budget."""
-        attempt = Attempt(host.lower(), username, now + TRIED_FOR, number)
-        self._attempts.append(attempt)
+    def begin(self, sent: SentLogin, number: int) -> tuple[SentLogin, int]:
+        """Spend what a login may cost until it ends."""
+        attempt = sent, number
+        self._pending.append(attempt)
         return attempt
 
-    def refused(self, attempt: Attempt, number: int, left: int | None) -> None:
-        """Keep what it did cost, and what the device told of the attempts that are left."""
-        self.unspent(attempt)
-        self._attempts.append(replace(attempt, number=number, left=left))
+    def end(self, attempt: tuple[SentLogin, int]) -> None:
+        self._pending = [other for other in self._pending if other is not attempt]
 
-    def unspent(self, attempt: Attempt) -> None:
-        """Take back an attempt: no password was refused."""
-        self._attempts = [other for other in self._attempts if other is not attempt]
+    def of(self, sent: SentLogin) -> int:
+        return sum(number for other, number in self._pending if other.at_host == sent.at_host)
 
-    def accepted(self, attempt: Attempt) -> None:
-        """Forget all of this user at this host: devices begin their own count again, too."""
-        place = attempt.host, attempt.username
-        self._attempts = [a for a in self._attempts if (a.host, a.username) != place]
+    def of_user(self, sent: SentLogin) -> int:
+        return sum(number for other, number in self._pending if other.of_user == sent.of_user)
 
 
 class LoginGate:
@@ -135,7 +105,7 @@ class LoginGate:
         self._refused_sets = RefusedSets()
         self._refused_at: dict[_Place, set[Question]] = {}
         self._turns = WeakValueDictionary[Turn, asyncio.Lock]()
-        self.tried = TriedLogins()
+        self.pending = PendingLogins()
 
     @asynccontextmanager
     async def turn(self, device: Device, login: Access) -> AsyncIterator[None]:
@@ -183,41 +153,46 @@ class LoginGate:
         """The refused logins of this access alone."""
         return self._spent(device, source).refusals
 
-    def trial_allowance(self, sent: SentLogin, now: float) -> Allowance:
-        """What a trial of this user name may cost at this address. What trials spent and what the
-        checks of a known device spent there are one budget. After a pause, a person can test the
-        login that was refused once more: the device may have it now."""
-        host, username = sent.host, sent.username
-        tried, until = self.tried.of(host, username, now), self._refused.until(sent)
-        known = self._refused.of(sent)
-        if known and not tried and until <= now:
-            return Allowance(logins.MAX_REFUSALS - 1)
-        spent, left = 0, [attempt.left for attempt in tried if attempt.left is not None]
-        for device, source in self._at(host):
+    def trial_allowance(self, sent: SentLogin) -> Allowance:
+        """What a trial of this login may cost at this address. A login that works is free, and one
+        that was refused can be tested once more after a pause: the device may have it now. Another
+        password is another login, as long as the device does not lock the user out."""
+        known, least = 0, None
+        for device, source in self._at(sent.host):
             login = self._resolved(device, source)
-            if login.username != username:
+            if login.username != sent.username:
                 continue
             own = self._member(device, source, login)
-            refusals, few = _sum([own, *self._members(device, source, login)])
-            if logins.is_spent(refusals, few):
-                return Allowance(refusals, few, False, _obstacle(device, refusals, few))
-            spent = max(spent, refusals)
-            left += [few] if few is not None else []
-        spent = max(spent + sum(attempt.number for attempt in tried), known)
-        least = min(left, default=None)
-        if not logins.is_spent(spent, least):
+            is_sent = sent == self._sent(device, source, login)
+            if is_sent and own.has_worked and not own.refusals:
+                return Allowance()
+            refusals, left = _sum([own, *self._members(device, source, login)])
+            if logins.is_spent(0, left):
+                return Allowance(refusals, left, False, _obstacle(device, left))
+            least = left if least is None else least
+            known = max(known, own.refusals if is_sent else 0)
+        pending, of_user = self.pending.of(sent), self.pending.of_user(sent)
+        spent = min(logins.MAX_REFUSALS, max(known, self._refused.of(sent)) + pending)
+        pause = self._refused.pause(sent, of_user)
+        if not pause and not pending:
+            return Allowance(min(spent, logins.MAX_REFUSALS - 1), least)
+        if not pause and not logins.is_spent(spent, least):
             return Allowance(spent, least)
-        last = max([until, *(attempt.until for attempt in tried)])
-        minutes = labels.counted(max(1, round((last - now) / 60)), "minute")
+        minutes = labels.counted(max(1, round(pause / 60)), "minute")
         reason = (
-            f"Logins as this user were refused at {host}. To avoid a lockout, this login is not "
-            f"tried now. Test again in {minutes}"
+            f"Logins as this user were refused at {sent.host}. To avoid a lockout, this login is "
+            f"not tried now. Test again in {minutes}"
         )
         return Allowance(spent, least, False, reason)
 
-    def trial_refused(self, sent: SentLogin, number: int) -> None:
-        """Keep how often a trial saw a login refused, for the checks with the same one."""
-        self._refused.spend(sent, number)
+    def trial_refused(self, sent: SentLogin, number: int, left: int | None = None) -> None:
+        """Keep how often a trial saw a login refused, for the checks with the same one, and whether
+        the device accepts few more."""
+        self._refused.spend(sent, number, is_last=logins.is_spent(0, left))
+
+    def trial_unanswered(self, sent: SentLogin, number: int) -> None:
+        """Keep that a device gave no answer to logins of a trial, which it may have refused."""
+        self._refused.note(sent, number)
 
     def trial_accepted(self, sent: SentLogin) -> None:
         """Keep that a trial saw a login accepted, for the checks with the same one."""
@@ -315,7 +290,9 @@ class LoginGate:
                 key = _destination(devices[id], name, other)
                 members.setdefault(key, (devices[id], name, other))
         sent = {self._sent(*member) for member in members.values()} - {None}
-        return sum(self._refused.of(each) for each in sent if each)
+        known = [each for each in sent if each]
+        spent = sum(self._refused.at_port(each) for each in known)
+        return max([spent, *(self._refused.elsewhere(each) for each in known)])
 
     def _spent(self, device: Device, source: str) -> _Spent:
         """What an access cost so far: by the fleet, or by an answer that is newer."""
@@ -449,13 +426,7 @@ def _sum(members: Sequence[_Member]) -> tuple[int, int | None]:
     return sum(member.refusals for member in members), min(counts, default=None)
 
 
-def _obstacle(device: Device, refusals: int, left: int | None) -> str:
+def _obstacle(device: Device, left: int | None) -> str:
     """Why a trial does not log in at a known device."""
-    name = labels.name(device)
-    if left is not None and left <= logins.KEPT_ATTEMPTS:
-        reason = f"{name} has {labels.counted(left, 'login attempt')} left"
-    else:
-        reason = (
-            f"{name} refused this user name {'twice' if refusals == 2 else f'{refusals} times'}"
-        )
-    return f"{reason}; it is not tried again until the login is changed"
+    left_text = f"{labels.name(device)} has {labels.counted(left or 0, 'login attempt')} left"
+    return f"{left_text}; it is not tried again until the login is changed"

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from discovery import verdicts
-from discovery.logins import TRIED_FOR, WRONG, LoginGate
+from discovery.logins import WRONG, LoginGate
 from discovery.outcomes import outcome
 from discovery.probe_tasks import ProbeTasks
 from discovery.proving import OtherDevice, Proving
-from discovery.refused_logins import SentLogin, port_of
+from discovery.refused_logins import PAUSE, SentLogin, port_of
 from discovery.trial_reports import Reports, findings_of, sightings_of
 from discovery.trial_steps import RTSP, TrialConnection, TrialRequest, title_of
 from discovery.verdicts import Verdict
@@ -46,7 +46,7 @@ class RefusingPorts:
     def add(self, sent: SentLogin, now: float) -> None:
         while len(self._ports) >= MAX_REFUSED:
             del self._ports[next(iter(self._ports))]
-        self._ports.setdefault(self._hash(sent), {})[sent.port] = now + TRIED_FOR
+        self._ports.setdefault(self._hash(sent), {})[sent.port] = now + PAUSE
 
     def forget(self, sent: SentLogin) -> None:
         """Forget a login that was accepted."""
@@ -107,7 +107,7 @@ class TrialLogin:
         sent = self._sent(connection)
         if sent is None:
             return ""
-        reason = self.probes.gate.trial_allowance(sent, _now()).reason
+        reason = self.probes.gate.trial_allowance(sent).reason
         return reason or self._turn_reason(connection, sent)
 
     def _after_refusal(self, connection: TrialConnection) -> str:
@@ -140,31 +140,35 @@ class TrialLogin:
         target, sent = self._target(connection, with_login=True), self._sent(connection)
         if sent is None:
             return await self.probes.probe(source, target)
-        gate, now = self.probes.gate, _now()
-        allowance = gate.trial_allowance(sent, now)
+        gate = self.probes.gate
+        allowance = gate.trial_allowance(sent)
         is_in_path = connection.source == RTSP and path_logins.has_place(connection.path)
         refusals = allowance.refusals if is_in_path else REFUSALS_BEFORE
-        target = replace(target, refusals=refusals, attempts_left=allowance.attempts_left)
         sent_logins = list[float]()
-        target = replace(target, before_login=_noting(sent_logins))
-        most = MAX_REFUSALS - target.refusals
-        attempt = gate.tried.begin(sent.host, sent.username, now, most)
-        reports = await self.probes.probe(source, target)
-        if (refusal := _refusal(reports, target.refusals)) is not None:
-            number = max(1, (refusal.refusals or 0) - target.refusals)
-            gate.tried.refused(attempt, number, refusal.attempts_left)
-            gate.trial_refused(sent, number)
-            self.probes.refusing.add(sent, now)
-            self.refused_by = title_of(connection.source)
-        elif _is_accepted(reports):
-            gate.tried.accepted(attempt)
-            gate.trial_accepted(sent)
-            self.probes.refusing.forget(sent)
-        elif not sent_logins or (allowance.refusals == 0 and _is_answered(reports)):
-            gate.tried.unspent(attempt)
-        elif _is_answered(reports):
-            # After a refusal, an answer that proves nothing is spent too.
-            gate.trial_refused(sent, len(sent_logins))
+        target = replace(
+            target,
+            refusals=refusals,
+            attempts_left=allowance.attempts_left,
+            before_login=_noting(sent_logins),
+        )
+        attempt = gate.pending.begin(sent, MAX_REFUSALS - target.refusals)
+        try:
+            reports = await self.probes.probe(source, target)
+            if (refusal := _refusal(reports, target.refusals)) is not None:
+                number = max(1, (refusal.refusals or 0) - target.refusals)
+                gate.trial_refused(sent, number, refusal.attempts_left)
+                self.probes.refusing.add(sent, _now())
+                self.refused_by = title_of(connection.source)
+            elif _is_accepted(reports):
+                gate.trial_accepted(sent)
+                self.probes.refusing.forget(sent)
+            elif allowance.refusals and _is_answered(reports):
+                # After a refusal, an answer that proves nothing is spent too.
+                gate.trial_refused(sent, len(sent_logins))
+            elif not _is_answered(reports):
+                gate.trial_unanswered(sent, len(sent_logins))
+        finally:
+            gate.pending.end(attempt)
         return reports
 
     async def _is_another(

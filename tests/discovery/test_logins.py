@@ -5,11 +5,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
 
-from discovery.refused_logins import RefusedLogins
+from discovery.refused_logins import PAUSE, RefusedLogins, SentLogin
 from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from fleet.model import Access, Device, Edit
 from store.secret_counts import SecretCounts
@@ -27,7 +28,13 @@ CHANNELS = range(2, 66)
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
+def later() -> list[float]:
+    """How many seconds later than now it is, as the last item."""
+    return [0.0]
+
+
+@pytest.fixture
+def make(tmp_path: Path, later: list[float]) -> Iterator[Make]:
     """Start an engine over these devices, or again over those of the file."""
     engines: list[Engine] = []
 
@@ -36,7 +43,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
             fleets.write_fleet(tmp_path / "fleet.json", devices)
         sources = (guarded("rtsp", now), guarded("onvif", now))
         counts = SecretCounts(tmp_path / "refused.json", Vault(tmp_path / "keys"), "logins")
-        more: dict[str, Any] = {"unseal": text_of, "refused": RefusedLogins(counts)}
+        refused = RefusedLogins(counts, lambda: time() + later[-1])
+        more: dict[str, Any] = {"unseal": text_of, "refused": refused}
         engines.append(Engine(tmp_path, now, *sources, **more))  # type: ignore[arg-type]
         return engines[-1]
 
@@ -313,8 +321,9 @@ def test_no_password_is_in_the_file_of_refused_logins(
 ) -> None:
     engine = make([camera(1, guard, secret="magpie")])  # nosec B106
     ask(engine)
+    engine.close()
     content = (tmp_path / "refused.json").read_text()
-    assert list(json.loads(content).values()) == [2]
+    assert [number for number, _at in json.loads(content).values()] == [2, 2, 2]
     assert "magpie" not in content
     assert "root" not in content
     plain = hashlib.sha256(json.dumps([HOST, str(guard.port), "root", "magpie"]).encode())
@@ -392,10 +401,10 @@ def test_a_right_password_is_tried_after_a_wrong_one_and_gives_a_new_budget(
     make: Make, guard: GuardedDevice
 ) -> None:
     engine = make()
-    for _ in range(3):
-        login_steps(engine, trial(guard))
+    for number in range(3):
+        login_steps(engine, trial(guard, f"wrong-{number}"))
         login_steps(engine, trial(guard, "right"))
-    assert guard.refused == ["wrong"] * 3
+    assert guard.refused == ["wrong-0", "wrong-1", "wrong-2"]
     assert len(guard.accepted) == 6
 
 
@@ -409,9 +418,9 @@ def test_a_trial_sees_what_all_checks_of_a_device_spent(
     assert guard.refused == ["wrong", "wrong"]
     if channels:
         assert engine.devices()[1].access["rtsp"].refusals == 0
-    steps = login_steps(engine, trial(guard, "other"))
+    steps = login_steps(engine, trial(guard))
     assert {step.state for step in steps} == {"skipped"}
-    assert "refused this user name twice" in steps[0].text
+    assert "Test again in 15 minutes" in steps[0].text
     assert guard.refused == ["wrong", "wrong"]
 
 
@@ -442,13 +451,17 @@ def test_trials_and_checks_of_one_login_cost_two_refusals(
     assert guard.refused == ["wrong", "wrong"]
 
 
-def test_a_test_that_works_again_lets_the_checks_log_in(make: Make, guard: GuardedDevice) -> None:
+def test_a_test_that_works_again_lets_the_checks_log_in(
+    make: Make, guard: GuardedDevice, later: list[float]
+) -> None:
     engine = make([camera(1, guard)])
     ask(engine)
     steps = login_steps(engine, trial(guard))
     assert {step.state for step in steps} == {"skipped"}
     engine.close()
     engine = make()
+    assert {step.state for step in login_steps(engine, trial(guard))} == {"skipped"}
+    later.append(PAUSE + 1)
     guard.password = "wrong"  # nosec B105
     assert "ok" in {step.state for step in login_steps(engine, trial(guard))}
     ask(engine, times=1)
@@ -462,5 +475,79 @@ def test_a_trial_and_a_check_that_were_refused_are_added(make: Make, guard: Guar
     ask(engine, times=1)
     login_steps(engine, trial(guard, "other"))
     assert guard.refused == ["wrong", "other"]
-    assert {step.state for step in login_steps(engine, trial(guard, "more"))} == {"skipped"}
-    assert guard.refused == ["wrong", "other"]
+    for password in ("more", "most", "last"):
+        last = login_steps(engine, trial(guard, password))
+    assert {step.state for step in last} == {"skipped"}
+    assert guard.refused == ["wrong", "other", "more", "most"]
+
+
+def test_a_right_password_can_be_tested_after_two_typing_errors(
+    make: Make, guard: GuardedDevice
+) -> None:
+    engine = make()
+    for password in ("bad1", "bad2"):
+        login_steps(engine, trial(guard, password))
+    steps = login_steps(engine, trial(guard, "right"))
+    assert {(step.state, step.text) for step in steps} == {("ok", "Logged in as root")}
+
+
+def test_a_login_that_works_in_checks_can_always_be_tested(
+    make: Make, guard: GuardedDevice
+) -> None:
+    engine = make([camera(1, guard, secret="right")])  # nosec B106
+    ask(engine, times=1)
+    for number in range(6):
+        login_steps(engine, trial(guard, f"bad-{number}"))
+    assert len(guard.refused) == 4
+    connections = (TrialConnection("rtsp", guard.port),)
+    (step,) = login_steps(engine, TrialRequest(HOST, connections, "root", "right"))
+    assert step.state == "ok"
+
+
+def test_a_pause_outlives_a_restart(make: Make, guard: GuardedDevice, later: list[float]) -> None:
+    for _ in range(3):
+        engine = make()
+        login_steps(engine, trial(guard))
+        engine.close()
+    assert guard.refused == ["wrong"] * 2
+    for _ in range(3):
+        later.append(later[-1] + PAUSE + 1)
+        engine = make()
+        login_steps(engine, trial(guard))
+        login_steps(engine, trial(guard))
+        engine.close()
+    assert guard.refused == ["wrong"] * 5, "one after each pause"
+
+
+def test_a_login_that_one_port_accepts_and_another_refuses_is_refused_twice(
+    make: Make, guard: GuardedDevice
+) -> None:
+    with GuardedDevice("another") as onvif:
+        engine = make()
+        connections = (TrialConnection("rtsp", guard.port), TrialConnection("onvif", onvif.port))
+        for _ in range(6):
+            login_steps(engine, TrialRequest(HOST, connections, "root", "right"))
+    assert (len(guard.accepted), onvif.refused) == (6, ["right"] * 2)
+
+
+def test_a_login_is_known_by_its_device_whatever_its_spelling(
+    make: Make, guard: GuardedDevice
+) -> None:
+    spellings = ("localhost", "LOCALHOST.", "127.0.0.1", "::ffff:127.0.0.1", "[::ffff:7f00:1]")
+    assert len({SentLogin(host, 554, "root", "x").at_port for host in spellings}) == 1
+    engine = make()
+    for spelled in (HOST, HOST, "localhost"):
+        last = login_steps(engine, replace(trial(guard), host=spelled))
+    assert {step.state for step in last} == {"skipped"}
+    assert guard.refused == ["wrong"] * 2
+
+
+def test_a_device_that_told_few_attempts_left_is_not_tested_after_a_restart(
+    make: Make, guard: GuardedDevice, later: list[float]
+) -> None:
+    made = camera(1, guard, attempts_left=2)
+    engine = make([made])
+    later.append(PAUSE + 1)
+    steps = login_steps(engine, trial(guard))
+    assert "has 2 login attempts left" in steps[0].text
+    assert guard.refused == []

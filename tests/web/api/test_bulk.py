@@ -432,6 +432,21 @@ def test_port_path_and_login_of_a_protocol_are_changed_on_many(make_home: Any) -
     assert home.device("1").access["rtsp"].username == "old"
 
 
+def test_a_user_name_alone_does_not_replace_a_credential_set(make_home: Any) -> None:
+    home = connected(make_home)
+    given = {"name": "All gates", "username": "ops", "password": "wet stone"}
+    made = home.client.post("/api/credentials", json=given)
+    assert made.status_code == 201
+    chosen = made.json["credentials"]["id"]
+    assert edit(home, ids=[1], credentials=chosen)["changed"] == [1]
+    body = edit(home, ids=[1, 2], access={"source": "rtsp", "username": "bob"})
+    assert body["changed"] == [2]
+    assert "a user name alone is no login" in body["failed"][0]["error"]
+    assert home.device("1").access["rtsp"].credentials == chosen
+    access = {"source": "rtsp", "username": "bob", "password": "dry leaf"}
+    assert edit(home, ids=[1], access=access)["changed"] == [1]
+
+
 def test_another_port_needs_the_password_again_and_can_get_it_with_it(make_home: Any) -> None:
     home = connected(make_home)
     body = edit(home, ids=[1, 4], access={"source": "rtsp", "port": 8554})

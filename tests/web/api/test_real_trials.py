@@ -180,7 +180,7 @@ def test_a_test_sees_the_refusals_of_a_credential_set(place: Place) -> None:
         place.home.monitor.scanner.ask([number])
     until(lambda: place.home.device(str(number)).access["rtsp"].refusals == 2)
     assert accounts.wrong == 2
-    steps = place.tested(username=NAME, password="another one")
+    steps = place.tested(username=NAME, password="old grey wood")
     assert steps["rtsp", "login"]["state"] == "skipped"
     assert accounts.wrong == 2
 

@@ -182,6 +182,11 @@ def _access_edit(device: Device, given: Mapping[str, Any], seal: Seal | None) ->
         )
     if password and not (fields.get("username") or access.username):
         raise Invalid("The user name is missing", "Enter the user name of the password.")
+    if fields.get("username") and not password and access.credentials:
+        raise Refused(
+            f"{labels.name(device)} uses a credential set, so a user name alone is no login",
+            "Enter the password, too.",
+        )
     is_moved = fields.get("port", access.port) != access.port
     if password and seal and (is_moved or not imports.has_password(device, source, password)):
         fields["secret"] = seal(password)
