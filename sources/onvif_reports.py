@@ -129,7 +129,7 @@ def login_findings(logins: Logins, reading: Reading, finding: MakeFinding) -> It
     left = logins.attempts_left
     texts = {
         onvif_http.WRONG: ("login.wrong", login_texts.with_attempts(login_texts.WRONG, left)),
-        onvif_http.NEEDED: ("login.wrong", "it requires a login, and none is stored"),
+        onvif_http.NEEDED: ("login.wrong", "it requires a user name and a password"),
         onvif_http.METHOD: (
             "login.method",
             f"login method not supported ({', '.join(logins.schemes) or 'unknown'})",

@@ -287,6 +287,8 @@ def test_what_to_do_next_names_the_address_at_hand_and_no_other_page(place: Plac
     assert f"rtsp://{CAMERA}/PATH" in steps
     assert "under Connections" not in steps
     assert "before login" not in steps
+    by_onvif = place.tested(address=f"{CAMERA}:{place.onvif.port}", login="none")
+    assert "It requires a user name and a password." in " ".join(steps_of(by_onvif))
     steps = " ".join(steps_of(place.tested(address=place.url, login="none")))
     assert "Choose “User name and password”" in steps
 
