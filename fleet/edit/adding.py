@@ -26,6 +26,7 @@ def add(draft: Draft, edit: Edit) -> Device:
     neighbours = _at_same_address(draft, device)
     recorder = new_channels.recorder_of(draft, edit, device, neighbours)
     if recorder is not None:
+        _check_new(new_channels.with_same_stream(draft, recorder, device))
         device, neighbours = new_channels.as_channel(device, recorder, edit), []
     for key in device.identities:
         access.check_free(draft, identity.index_key(key, device.site), key)

@@ -46,6 +46,13 @@ def _chosen(draft: Draft, id: int, device: Device) -> Device:
     return owner
 
 
+def with_same_stream(draft: Draft, recorder: Device, device: Device) -> Device | None:
+    """The channel of the recorder that has the stream of the device already, by whatever key."""
+    stream = device.access[channels.SOURCE]
+    others = (*served_channels.of(draft, recorder), recorder)
+    return next((other for other in others if served_channels.has_stream(other, stream)), None)
+
+
 def _is_stream(device: Device) -> bool:
     return device.access.keys() == {channels.SOURCE} and None not in _hosts(device)
 

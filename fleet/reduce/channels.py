@@ -2,7 +2,7 @@
 
 a recorder reports a channel            a camera of its own behind the recorder
 under another key of the recorder       the same camera, by its video source
-with the path of one added by hand      that one
+with the path of one added by hand      that one; a camera that was added by it is the channel
 the stream has another path             it is asked there, unless a person set the path
 the recorder moves                      its channels move with it, also those added by hand
 it is retired, restored, deleted        so are its channels
@@ -25,6 +25,7 @@ from fleet.channels import (
     stream_access,
 )
 from fleet.model import Access, Device, Finding, Refused, Sighting
+from fleet.places import access_key
 from fleet.reduce import addresses, entered_hosts, findings
 from fleet.reduce.draft import Draft
 
@@ -64,24 +65,51 @@ def of(draft: Draft, owner: Device) -> list[Device]:
 
 def known_otherwise(draft: Draft, sighting: Sighting) -> list[Device]:
     """The channel of the sighting by its video source, when the recorder is known by another key
-    now, or by the path of its stream, when a person added it."""
+    now."""
     owner, keys = recorder(draft, sighting), keys_in(sighting)
     if owner is None or not keys:
         return []
-    parts, others = set(map(channels.part_of, keys)), of(draft, owner)
-    same = [device for device in others if parts & channels.parts_of(device)]
-    stream = stream_access(sighting.links.get(STREAM))
-    if not same and stream is not None:
-        same = [device for device in others if _is_added_with(device, stream)]
+    parts = set(map(channels.part_of, keys))
+    return [device for device in of(draft, owner) if parts & channels.parts_of(device)][:1]
+
+
+def added_with_stream(draft: Draft, sighting: Sighting) -> list[Device]:
+    """The camera that a person added with the stream of the channel of the sighting: as a channel
+    of its recorder, or by the address of the recorder alone."""
+    owner, stream = recorder(draft, sighting), stream_access(sighting.links.get(STREAM))
+    if owner is None or stream is None or not keys_in(sighting):
+        return []
+    added = [device for device in of(draft, owner) if STREAM not in device.links]
+    added += [device for device in _asked_at(draft, owner, stream) if _is_only_asked(device)]
+    same = [device for device in added if device.id != owner.id and has_stream(device, stream)]
     return same[:1]
 
 
-def _is_added_with(device: Device, stream: Access) -> bool:
-    """True for a channel that a person added with the path of this stream."""
-    access = device.access.get(SOURCE)
-    if access is None or STREAM in device.links:
+def _asked_at(draft: Draft, owner: Device, stream: Access) -> list[Device]:
+    """The devices that are asked for this stream at the address of the recorder."""
+    hosts = {access.host for access in owner.access.values() if access.host} | {owner.address}
+    ports = {stream.port, *((None, channels.PORT) if has_usual_port(stream) else ())}
+    ways = [replace(stream, host=host, port=port) for host in hosts if host for port in ports]
+    keys = [key for way in ways if (key := access_key(SOURCE, way))]
+    return [device for key in keys for device in draft.asked_at(owner.site, key)]
+
+
+def _is_only_asked(device: Device) -> bool:
+    """True for a camera that is known by its stream alone: it proved no identity of its own."""
+    has_proved = any(key.startswith((identity.MAC, identity.ENDPOINT)) for key in device.identities)
+    return device.access.keys() == {SOURCE} and device.retired_at is None and not has_proved
+
+
+def has_usual_port(stream: Access) -> bool:
+    return stream.port in (None, channels.PORT)
+
+
+def has_stream(device: Device, stream: Access) -> bool:
+    """True for a device that is asked for this stream, or that names it as its own."""
+    known = device.access.get(SOURCE) or stream_access(device.links.get(STREAM))
+    if known is None:
         return False
-    return access.path == stream.path and server_of(access) == server_of(stream)
+    return known.path == stream.path and server_of(known) == server_of(stream)
 
 
 def at_recorder(draft: Draft, sighting: Sighting) -> Sighting | None:

@@ -6,7 +6,7 @@ The strongest keys decide: endpoint reference, MAC, row of a list, channel, then
 from collections.abc import Sequence
 
 from fleet import identity, status
-from fleet.channels import is_channel
+from fleet.channels import STREAM, is_channel
 from fleet.model import Device, Sighting
 from fleet.reduce import addresses, channels, claims, disputes, merging
 from fleet.reduce.draft import Draft
@@ -33,7 +33,9 @@ def is_as_known(device: Device, sighting: Sighting, keys: tuple[str, ...]) -> bo
     nothing can be in dispute, and no other device can be meant."""
     is_same = (keys, sighting.address) == (device.identities, device.address)
     is_here = sighting.site == device.site and not device.interfaces
-    return is_same and is_here and not claims.is_at_place_only(keys)
+    stream = device.links.get(STREAM)
+    is_stream_known = sighting.links.get(STREAM, stream) == stream
+    return is_same and is_here and is_stream_known and not claims.is_at_place_only(keys)
 
 
 def is_overtaken(device: Device, sighting: Sighting, draft: Draft) -> bool:
@@ -55,6 +57,7 @@ def is_overtaken(device: Device, sighting: Sighting, draft: Draft) -> bool:
 
 def _device(draft: Draft, sighting: Sighting, keys: Sequence[str]) -> Device | None:
     holders = _holders(draft, sighting, keys) or channels.known_otherwise(draft, sighting)
+    holders += channels.added_with_stream(draft, sighting)
     ids = sorted({holder.id for holder in holders})
     if len(ids) > 1 and may_be_one([draft.devices[id] for id in ids]):
         for other in ids[1:]:

@@ -395,6 +395,41 @@ def test_a_channel_that_a_person_added_is_the_one_that_the_recorder_reports_with
     assert story.tell(*scan("1", "2", minute=10)) == []
 
 
+@pytest.mark.parametrize("more", [{}, {"channel_of": 1}, {"port": 554}, {"is_another": True}])
+def test_a_stream_that_a_recorder_reported_is_not_added_again(more: dict[str, Any]) -> None:
+    story = recorder_with("1", "2")
+    with pytest.raises(Refused, match="was already found at this address"):
+        story.tell(added("/cam?channel=2", **more))
+    assert list(story.fleet.devices) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("channel_of", [1, None])
+def test_a_channel_whose_stream_is_named_later_is_the_one_that_a_person_added(
+    channel_of: int | None,
+) -> None:
+    story = recorder_with("1")
+    given = {} if channel_of is None else {"channel_of": channel_of}
+    story.tell(added("/cam?channel=5", name="Gate", **given))
+    story.tell(channel("5", minute=5, links={}))
+    assert len(story.fleet.devices) == 4
+    story.tell(channel("5", minute=6))
+    assert [device.name for device in story.fleet.devices.values()] == [None, None, "Gate"]
+    assert story.tell(channel("5", minute=9)) == []
+
+
+def test_a_camera_that_was_added_by_its_stream_becomes_the_channel_of_the_recorder() -> None:
+    story = Story()
+    story.tell(added("/cam?channel=2", name="Gate", username="viewer", port=554))
+    way = {"source": "onvif", "host": "10.0.0.1", "kind": "recorder", "is_another": True}
+    story.tell(Edit("add", "", way, "tester", noon(minutes=2)))
+    story.tell(*scan("1", "2", owner="at:onvif:10.0.0.1", minute=5))
+    assert [device.name for device in story.fleet.devices.values()] == ["Gate", None, None]
+    gate = story.device(1)
+    assert gate.parents == (2,)
+    assert gate.access["rtsp"] == Access("10.0.0.1", 554, "/cam?channel=2", username="viewer")
+    assert story.tell(*scan("1", "2", owner="at:onvif:10.0.0.1", minute=9)) == []
+
+
 def test_a_stream_at_a_recorder_that_was_only_listed_is_its_channel_by_the_parent() -> None:
     story = Story()
     story.tell(listed_recorder())
