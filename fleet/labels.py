@@ -1,6 +1,7 @@
 """Labels and sentences for a device and its changes."""
 
 from collections.abc import Mapping, Sized
+from urllib.parse import unquote
 
 from fleet import channels, identity, status
 from fleet.authors import COMMAND_LINE, LOCAL
@@ -62,6 +63,22 @@ def name_among(device: Device, devices: Mapping[int, Device]) -> str:
     name of its own, if its recorder is one of them."""
     label, recorder = name(device), named_with(device, devices)
     return f"{name(recorder)}, {label[:1].lower()}{label[1:]}" if recorder else label
+
+
+def identity_title(key: str) -> str:
+    """A key as people read it: "MAC d4:2d:c5:00:00:0a", "RTSP at 10.0.0.5/live"."""
+    kind, _, rest = key.removeprefix(identity.AT).partition(":")
+    if key.startswith(identity.ENDPOINT):
+        return f"ONVIF endpoint {rest}"
+    if key.startswith(identity.CHANNEL):
+        return f"Channel {unquote(rest.rpartition('/')[2])}"
+    if key.startswith(identity.ROW):
+        return f"Workbook row {rest}"
+    if key.startswith(identity.FORMER):
+        return f"Former identity {rest}"
+    if kind in ("rtsp", "onvif"):
+        return f"{kind.upper()} at {rest}"
+    return f"{kind.upper()} {rest}" if kind == "mac" else key
 
 
 def name_at(device: Device) -> str:

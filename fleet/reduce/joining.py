@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fleet import identity, labels, validation
-from fleet.channels import is_channel
-from fleet.model import Access, Device, Invalid
-from fleet.places import access_key
+from fleet import identity, labels, stream_url, validation
+from fleet.channels import SOURCE, is_channel
+from fleet.model import Access, AddressChange, Device, Invalid
+from fleet.places import access_key, place
 from fleet.reduce import addresses, interfaces, kinds
 from fleet.status import Rules
 
@@ -21,7 +21,7 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
     """Merge `removed` into `remaining`; where both have a value, that of `remaining` is used."""
     seen = [at for at in (remaining.first_seen, removed.first_seen) if at]
     last = [at for at in (remaining.last_seen, removed.last_seen) if at]
-    history = sorted({*remaining.addresses, *removed.addresses}, key=lambda change: change.at)
+    history = _joined_history(remaining, removed)
     faults = {
         (fault.source, fault.kind): fault for fault in (*removed.findings, *remaining.findings)
     }
@@ -58,6 +58,26 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
         vendor=remaining.vendor or removed.vendor,
         recording=remaining.recording or removed.recording,
     )
+
+
+def _joined_history(remaining: Device, removed: Device) -> list[AddressChange]:
+    """The addresses of both. The newest one is where the merged record is: what the removed one
+    had since then was never an address of the other."""
+    had = {*removed.addresses}
+    if remaining.address and remaining.addresses:
+        newest = remaining.addresses[-1].at
+        had = {change for change in had if change.at <= newest}
+    return sorted({*remaining.addresses, *had}, key=lambda change: change.at)
+
+
+def dropped_access(remaining: Device, removed: Device) -> list[str]:
+    """The connections of the removed record that the merged one does not keep, for people."""
+    return [
+        f"{source.upper()} at {place(access)}"
+        for source, access in removed.access.items()
+        if access.host and source in remaining.access
+        if place(access) != place(remaining.access[source])
+    ]
 
 
 def _access_of(device: Device, other: Device) -> Mapping[str, Access]:
@@ -131,6 +151,9 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
         for source, entry in device.access.items()
         if access_key(source, entry) in going
     }
+    access |= {
+        SOURCE: way for key in going if SOURCE not in access and (way := _lost_access(device, key))
+    }
     new = Device(
         id=id,
         kind=device.kind,
@@ -148,6 +171,18 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
     kept = {source: entry for source, entry in device.access.items() if source not in access}
     rest = replace(rest, access=kept, never_merge=(*device.never_merge, id))
     return _split_addresses(device, rest, new)
+
+
+def _lost_access(device: Device, key: str) -> Access | None:
+    """The access at the place of a stream that a merge stopped to check; without its login."""
+    known = device.access.get(SOURCE)
+    if known is None or not key.startswith(f"{SOURCE}:") or access_key(SOURCE, known) == key:
+        return None
+    try:
+        url = stream_url.parse(f"{SOURCE}://{key.removeprefix(f'{SOURCE}:')}")
+    except Invalid:
+        return None
+    return Access(url.host, url.port if url.has_port else None, url.path)
 
 
 def _split_addresses(device: Device, rest: Device, new: Device) -> tuple[Device, Device]:

@@ -42,6 +42,8 @@ def merge(
         text = f"{labels.name(merged)} was restored: the device merged into it was not retired"
         draft.add_event("device.restored", merged, text)
     text = f"{labels.name_at(gone)} was merged into {labels.name(keep)}"
+    if dropped := joining.dropped_access(keep, gone):
+        text += f", without {' and '.join(dropped)}"
     text += f", {labels.author(by)}" if by else ""
     before: dict[str, Any] = {
         "stays": device_record.for_undo(keep),

@@ -127,6 +127,7 @@ def _add(draft: Draft, sighting: Sighting, keys: tuple[str, ...]) -> Device | No
     where = f" at {sighting.address}" if sighting.address else ""
     after = status.evidence(device, device.status)
     draft.add_event("device.found", device, f"{labels.name(device)} was found{where}", after=after)
+    told_streams.leave_to_channels(draft, device)
     channels.tell_signal(draft, device, sighting)
     shared_addresses.watch(draft, None, device, sighting)
     return device

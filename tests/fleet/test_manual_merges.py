@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from fleet import labels
 from fleet.edit.editing import inverse
-from fleet.model import Edit, Event, Refused
+from fleet.identity import channel_key
+from fleet.model import Access, Edit, Event, Refused
 from fleet.queries import DeviceFilter, select
 from tests.fleet.reports import A, B, Story, edit, heard, missed, noon, seen
 
@@ -49,6 +51,40 @@ def test_a_merged_device_is_seen_by_either_mac() -> None:
         story.tell(seen(key, at=noon(minutes=minute), address=None))
     assert list(story.fleet.devices) == [1]
     assert story.device().last_seen == noon(minutes=3)
+
+
+def test_a_merge_says_which_connection_is_dropped_and_a_split_brings_it_back() -> None:
+    story = Story()
+    story.tell(edit("add", "", source="rtsp", host="10.0.0.1", path="/a", name="Front door"))
+    story.tell(edit("add", "", source="rtsp", host="10.0.0.2", path="/b", name="Live 2"))
+    story.tell(seen("rtsp:10.0.0.1/a", address="10.0.0.1", at=noon(), source="rtsp"))
+    story.tell(seen("rtsp:10.0.0.2/b", address="10.0.0.2", at=noon(minutes=3), source="rtsp"))
+    story.tell(Edit("merge", "id:2", {"with": 1}, "tester", noon(minutes=5)))
+    assert ", without RTSP at 10.0.0.2/b, by tester" in story.events[-1].text
+    device = story.device(1)
+    assert device.address == "10.0.0.1"
+    assert [change.ip for change in device.addresses] == ["10.0.0.1"]
+    lost = {"identities": ["rtsp:10.0.0.2/b"]}
+    story.tell(Edit("split", "id:1", lost, "tester", noon(minutes=6)))
+    assert story.device(3).access == {"rtsp": Access("10.0.0.2", None, "/b")}
+    assert story.device(1).access["rtsp"].host == "10.0.0.1"
+    story.tell(inverse(story.events[-1], "tester", noon(minutes=7)))
+    assert story.device(1).access["rtsp"].host == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [
+        (A, "MAC d4:2d:c5:00:00:0a"),
+        ("onvif:urn:uuid:24", "ONVIF endpoint urn:uuid:24"),
+        ("at:onvif:10.0.0.1:80", "ONVIF at 10.0.0.1:80"),
+        ("rtsp:10.0.0.1/live", "RTSP at 10.0.0.1/live"),
+        (channel_key(A, "Video 1"), "Channel Video 1"),
+        ("row:1041", "Workbook row 1041"),
+    ],
+)
+def test_an_identity_has_a_title_in_words(key: str, title: str) -> None:
+    assert labels.identity_title(key) == title
 
 
 def test_merging_with_itself_or_nobody_is_refused() -> None:

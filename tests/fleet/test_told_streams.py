@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from fleet.edit.editing import can_undo, inverse
-from fleet.model import Access, Device, Edit, Event, Refused
-from tests.fleet.reports import A, B, Story, edit, noon, seen
+from fleet.identity import channel_key
+from fleet.model import Access, Device, Edit, Event, Finding, Refused
+from tests.fleet.reports import A, B, Story, edit, missed, noon, seen
 
 HOST, STREAM = "10.0.0.1", "/live/main"
 SECRET = {"id": "s1", "sealed": "x"}
@@ -110,6 +111,61 @@ def test_a_password_that_was_entered_for_tls_is_not_revealed_without_it() -> Non
     assert not camera(story).access["rtsp"].digest_only
     story.tell(edit("change", "id:1", source="rtsp", options={}))
     assert camera(story).access["rtsp"].digest_only
+
+
+RTSP_ALONE = {"host": HOST, "port": 554, "username": "admin", "secret": {"id": "s2", "sealed": "y"}}
+"""RTSP at an address alone, as the API adds it beside ONVIF."""
+
+
+def test_an_address_alone_gets_the_path_that_onvif_names() -> None:
+    story = added(more={"rtsp": RTSP_ALONE})
+    added_event = story.events[-1]
+    story.tell(missed(f"rtsp:{HOST}", at=noon(minutes=1), source="rtsp"))
+    story.tell(named(2))
+    way = Access(HOST, 554, STREAM, username="admin", secret="s2")
+    assert camera(story).access["rtsp"] == way
+    assert linked(story).text.endswith(f": RTSP checks {HOST}:554{STREAM}")
+    assert f"rtsp:{HOST}:554" not in camera(story).identities
+    assert story.tell(named(3)) == []
+    story.tell(undo(linked(story)))
+    assert camera(story).access["rtsp"].path == ""
+    story.tell(named(4))
+    assert camera(story).access["rtsp"].path == "", "a person took it back"
+    story.tell(undo(added_event))
+    assert 1 not in story.fleet.devices
+
+
+def test_an_addition_is_undone_after_its_address_got_a_path() -> None:
+    story = added(more={"rtsp": RTSP_ALONE})
+    added_event = story.events[-1]
+    story.tell(named(2))
+    story.tell(undo(added_event))
+    assert 1 not in story.fleet.devices
+
+
+@pytest.mark.parametrize("known", [{"path": "/mine"}, {"port": 8554}, {"host": "10.0.0.9"}])
+def test_an_address_that_means_another_stream_stays(known: dict[str, Any]) -> None:
+    story = added(more={"rtsp": {**RTSP_ALONE, **known}})
+    before = camera(story).access
+    story.tell(named(2))
+    assert camera(story).access == before
+
+
+def test_a_recorder_added_by_its_address_leaves_rtsp_to_its_channels() -> None:
+    story = added(more={"rtsp": RTSP_ALONE})
+    added_event, at = story.events[-1], noon(minutes=1)
+    path = Finding("id:1", "stream.path", at, "no stream without a path", "rtsp")
+    story.tell(seen(f"rtsp:{HOST}", at=at, source="rtsp", device=1), path)
+    channel = seen(channel_key(A, "1"), at=noon(minutes=2), source="onvif", links={"stream": "/1"})
+    story.tell(named(2, link=None), channel)
+    assert camera(story).access.keys() == {"onvif"}
+    assert camera(story).findings == ()
+    assert "rtsp" not in camera(story).states
+    assert story.device(2).access["rtsp"].path == "/1"
+    (event,) = [event for event in story.events if event.kind == "device.unlinked"]
+    assert can_undo(event)
+    story.tell(undo(added_event))
+    assert 1 not in story.fleet.devices
 
 
 def test_a_path_that_a_person_entered_stays() -> None:

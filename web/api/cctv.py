@@ -1,7 +1,10 @@
 """The requests of the CCTV system: cameras as bare objects and lists."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response
 
+from fleet import labels
 from fleet.kinds import CAMERAS
 from fleet.model import Device
 from fleet.queries import DeviceFilter, select
@@ -41,7 +44,9 @@ def cameras() -> Response:
     size = query.per_page if query.page else None
     wanted = DeviceFilter(page=query.page, per_page=size)
     page = select(devices.values(), statuses, wanted, CAMERAS)
-    response = json_response([_row(device, statuses[device.id]) for device in page.devices])
+    response = json_response(
+        [_row(device, statuses[device.id], devices) for device in page.devices]
+    )
     response.headers["X-Total-Count"] = str(page.total)
     return response
 
@@ -88,14 +93,15 @@ def test_connection(key: str) -> Response:
     return json_response(check_now(visible_fleet().device(key)))
 
 
-def _row(device: Device, device_status: str) -> CctvCamera:
+def _row(device: Device, device_status: str, seen: Mapping[int, Device]) -> CctvCamera:
     shows = visible_fleet().may("device.edit", device)
-    return cctv_camera(device, device_status, shows_username=shows)
+    name = labels.name_among(device, seen)
+    return cctv_camera(device, device_status, name, shows_username=shows)
 
 
 def _camera(key: str) -> CctvCamera:
-    device, statuses = visible_fleet().device(key), visible_fleet().statuses()[1]
-    return _row(device, statuses.get(device.id, device.status))
+    device, (seen, statuses) = visible_fleet().device(key), visible_fleet().statuses()
+    return _row(device, statuses.get(device.id, device.status), seen)
 
 
 def _answer(saved: SavedDevice, code: int = 200) -> Response:

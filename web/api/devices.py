@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from fleet import labels
 from fleet.kinds import CAMERAS
 from fleet.queries import DeviceFilter, select
 from web.http.actions.cameras import (
@@ -41,7 +42,10 @@ def devices() -> Response:
     seen, statuses = visible_fleet().statuses()
     size = query.per_page if query.page else None
     page = select(seen.values(), statuses, DeviceFilter(page=query.page, per_page=size), CAMERAS)
-    rows = [device_row(device, statuses[device.id]) for device in page.devices]
+    rows = [
+        device_row(device, statuses[device.id], labels.name_among(device, seen))
+        for device in page.devices
+    ]
     return json_response(device_list(rows, page.total, query))
 
 
@@ -88,8 +92,9 @@ def poll(key: str) -> Response:
 
 
 def _device(key: str) -> DeviceRow:
-    device, statuses = visible_fleet().device(key), visible_fleet().statuses()[1]
-    return device_row(device, statuses.get(device.id, device.status))
+    device, (seen, statuses) = visible_fleet().device(key), visible_fleet().statuses()
+    name = labels.name_among(device, seen)
+    return device_row(device, statuses.get(device.id, device.status), name)
 
 
 def _answer(saved: SavedDevice, code: int = 200) -> Response:

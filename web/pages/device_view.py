@@ -78,6 +78,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "kind_choices": _kinds(device),
         "store": device.facts.get(LIST, {}).get("store"),
         "is_listed": any(key.startswith("row:") for key in row["identities"]),
+        "identity_titles": {key: labels.identity_title(key) for key in row["identities"]},
         "workbook_row": workbook_row(monitor, device),
         "web_page": web_page(device),
         "events": device_events(device),

@@ -146,6 +146,8 @@ def _change(
     `kind` of the device. Raises Refused and HttpError."""
     given = with_typed_place(given)
     reached, values = _reached(given, device), {**_values(given, device), **kind}
+    if device.name is None and values.get("name") == _shown_name(device):
+        values.pop("name")  # what was read is sent back
     connections = [*_changed_connections(device, reached, given, seal), *more]
     if connections:
         check_may_connect()
@@ -154,6 +156,10 @@ def _change(
     right = ("device.add",) if connections else ("device.edit", device.id)
     events = apply_edits(edits, *right) if edits else []
     return _saved(events, device.id, _warnings(given))
+
+
+def _shown_name(device: Device) -> str:
+    return labels.name_among(device, visible_fleet().devices())
 
 
 def add_device(given: NewDevice) -> SavedDevice:

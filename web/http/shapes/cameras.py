@@ -357,10 +357,14 @@ def reason_of(device: Device, device_status: str) -> str:
     return status.reason(device) if device_status in status.DOWN else ""
 
 
-def cctv_camera(device: Device, device_status: str, *, shows_username: bool) -> CctvCamera:
+def cctv_camera(
+    device: Device, device_status: str, name: str, *, shows_username: bool
+) -> CctvCamera:
+    """`name`: as the list shows it, for a channel with its recorder."""
     return {
         "id": device.id,
         **_reached_camera(device, shows_username=shows_username),
+        "name": name,
         "auto_record": bool(device.recording.get("auto_record")),
         "status": plain_status(device_status),
         "reason": reason_of(device, device_status),
@@ -372,11 +376,12 @@ def saved_cctv_camera(camera: CctvCamera, warnings: Sequence[str]) -> SavedCctvC
     return {**camera, "warnings": [*warnings]}
 
 
-def device_row(device: Device, device_status: str) -> DeviceRow:
+def device_row(device: Device, device_status: str, name: str) -> DeviceRow:
+    """`name`: as the list shows it, for a channel with its recorder."""
     community = device.access.get(SNMP, Access()).secret_options
     return {
         "id": device.id,
-        "name": labels.name(device),
+        "name": name,
         "ip_address": address_of(device),
         "vendor": device.vendor,
         "device_type": device.kind,
