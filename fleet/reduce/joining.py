@@ -17,11 +17,14 @@ SPLIT_OFF = " (split)"
 """What follows the name of the other record in that of one that was split off."""
 
 
-def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
-    """Merge `removed` into `remaining`; where both have a value, that of `remaining` is used."""
+def merge_devices(
+    remaining: Device, removed: Device, rules: Rules, *, is_by_hand: bool = False
+) -> Device:
+    """Merge `removed` into `remaining`; where both have a value, that of `remaining` is used.
+    `is_by_hand`: they may have been two devices, at addresses of their own."""
     seen = [at for at in (remaining.first_seen, removed.first_seen) if at]
     last = [at for at in (remaining.last_seen, removed.last_seen) if at]
-    history = _joined_history(remaining, removed)
+    history = _joined_history(remaining, removed, is_by_hand)
     faults = {
         (fault.source, fault.kind): fault for fault in (*removed.findings, *remaining.findings)
     }
@@ -60,11 +63,11 @@ def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
     )
 
 
-def _joined_history(remaining: Device, removed: Device) -> list[AddressChange]:
-    """The addresses of both. The newest one is where the merged record is: what the removed one
-    had since then was never an address of the other."""
+def _joined_history(remaining: Device, removed: Device, is_by_hand: bool) -> list[AddressChange]:
+    """The addresses of both. After a merge by hand the newest is where the merged record is: what
+    the removed one had since then was not an address of the other."""
     had = {*removed.addresses}
-    if remaining.address and remaining.addresses:
+    if is_by_hand and remaining.address and remaining.addresses:
         newest = remaining.addresses[-1].at
         had = {change for change in had if change.at <= newest}
     return sorted({*remaining.addresses, *had}, key=lambda change: change.at)
@@ -151,16 +154,13 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
         for source, entry in device.access.items()
         if access_key(source, entry) in going
     }
-    access |= {
-        SOURCE: way for key in going if SOURCE not in access and (way := _lost_access(device, key))
-    }
     new = Device(
         id=id,
         kind=device.kind,
         kind_source=device.kind_source,
         site=device.site,
         identities=tuple(going),
-        access=access,
+        access={**_lost_access(device, going), **access},
         claims={key: at for key, at in device.claims.items() if key in going},
         name=f"{labels.name(device)}{SPLIT_OFF}",
         listed=device.listed,
@@ -173,16 +173,19 @@ def split_device(device: Device, identities: Sequence[Any], id: int) -> tuple[De
     return _split_addresses(device, rest, new)
 
 
-def _lost_access(device: Device, key: str) -> Access | None:
-    """The access at the place of a stream that a merge stopped to check; without its login."""
+def _lost_access(device: Device, keys: Sequence[str]) -> dict[str, Access]:
+    """The access to a stream among the keys that is no longer checked since a merge; without its
+    login."""
     known = device.access.get(SOURCE)
-    if known is None or not key.startswith(f"{SOURCE}:") or access_key(SOURCE, known) == key:
-        return None
+    kept = access_key(SOURCE, known) if known else None
+    places = [key for key in keys if key.startswith(f"{SOURCE}:") and key != kept]
+    if known is None or not places:
+        return {}
     try:
-        url = stream_url.parse(f"{SOURCE}://{key.removeprefix(f'{SOURCE}:')}")
+        url = stream_url.parse(f"{SOURCE}://{places[0].removeprefix(f'{SOURCE}:')}")
     except Invalid:
-        return None
-    return Access(url.host, url.port if url.has_port else None, url.path)
+        return {}
+    return {SOURCE: Access(url.host, url.port if url.has_port else None, url.path)}
 
 
 def _split_addresses(device: Device, rest: Device, new: Device) -> tuple[Device, Device]:

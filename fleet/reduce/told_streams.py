@@ -96,8 +96,8 @@ def _with_given_path(device: Device, given: Access | None) -> Mapping[str, Acces
     known = device.access.get(SOURCE)
     if given is None or given.path:
         return device.access
-    told = _with_told_path(device, given)
-    if known is None or (told is not None and for_event(known) == for_event(told)):
+    named = _with_told_path(device, given)
+    if known is None or (named is not None and for_event(known) == for_event(named)):
         return {**device.access, SOURCE: given}
     return device.access
 

@@ -89,8 +89,8 @@ def test_a_channel_without_a_name_is_shown_with_the_device_that_serves_it(store:
         listed = client.get(path).get_json()
         rows = listed if isinstance(listed, list) else listed["devices"]
         assert {row["name"] for row in rows if row["id"] == number} == {shown}, path
-        one = client.get(f"{path}/{number}").get_json()
-        assert one["name"] == shown
+        single = client.get(f"{path}/{number}").get_json()
+        assert single["name"] == shown
         changed = client.put(f"{path}/{number}", json={"name": shown, "description": "Top"})
         assert changed.status_code == 200, changed.text
     assert store.home.device(str(number)).name is None, "a name that was sent back is not given"
