@@ -54,6 +54,7 @@ class RefusedLogins:
         self._counts = counts
         self._clock = clock
         self._writer = ThreadPoolExecutor(1, "refused-logins")
+        self._is_closed = False
 
     @property
     def is_empty(self) -> bool:
@@ -113,11 +114,14 @@ class RefusedLogins:
         return max([0.0, *(end - self._clock() for end in ends)])
 
     def close(self) -> None:
-        """Wait until all is written."""
+        """Wait until all is written. What comes later is written at once."""
+        self._is_closed = True
         self._writer.shutdown()
 
     def _save(self) -> None:
-        if self._counts:
+        if self._counts and self._is_closed:
+            self._counts.save(self._counts.snapshot())
+        elif self._counts:
             self._writer.submit(self._counts.save, self._counts.snapshot())
 
 

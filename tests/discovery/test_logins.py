@@ -519,6 +519,20 @@ def test_a_pause_outlives_a_restart(make: Make, guard: GuardedDevice, later: lis
     assert guard.refused == ["wrong"] * 5, "one after each pause"
 
 
+def test_a_refusal_that_comes_while_the_server_stops_is_kept(tmp_path: Path) -> None:
+    login = SentLogin(HOST, 554, "root", "wrong")
+
+    def refused() -> RefusedLogins:
+        return RefusedLogins(
+            SecretCounts(tmp_path / "refused.json", Vault(tmp_path / "keys"), "logins")
+        )
+
+    stopped = refused()
+    stopped.close()
+    stopped.spend(login)
+    assert refused().of(login) == 1
+
+
 def test_a_login_that_one_port_accepts_and_another_refuses_is_refused_twice(
     make: Make, guard: GuardedDevice
 ) -> None:
