@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from discovery.probe_results import ANSWERED, ProbeResult
 from fleet.model import Finding, NoAnswer, Report, Sighting, Target
 from simulators.panasonic import Camera
 from sources.source import Source
@@ -19,6 +20,7 @@ from tests.accounts import people
 from tests.home import Clock, Home, until
 from tests.web.closed import Visitor
 from web.http.actions.cameras import NO_SNMP, NOT_RECORDED
+from web.http.shapes.cameras import source_result
 
 PASSWORD = "gräs/h0pper"
 numbers = itertools.count(1)
@@ -655,3 +657,11 @@ def test_the_steps_of_a_test_come_as_lines(home: Home) -> None:
 def test_a_test_of_no_address_is_refused(home: Home) -> None:
     response = home.client.post("/api/cameras/test", json={"username": "admin"})
     assert (response.status_code, response.headers["X-Field"]) == (422, "ip_address")
+
+
+def test_a_check_of_a_busy_camera_says_so_though_an_older_finding_remains() -> None:
+    older = ["stream not offered now"]
+    busy = ProbeResult(1, "rtsp", ANSWERED, "busy, or at its limit of viewers (RTSP 453)")
+    assert source_result(busy, "RTSP", older)["text"] == f"RTSP: {busy.reason}"
+    answered = ProbeResult(1, "rtsp", ANSWERED, "")
+    assert source_result(answered, "RTSP", older)["text"] == "RTSP: stream not offered now"
