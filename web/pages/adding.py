@@ -21,6 +21,7 @@ from fleet.natural_order import natural_key
 from fleet.texts import sentences
 from web.http.actions import adding
 from web.http.actions.adding import Connection, NewChannel, Saved
+from web.http.actions.camera_places import elsewhere
 from web.http.authorization import needs
 from web.http.entered_logins import Entry
 from web.http.errors import page_hint, status_of
@@ -258,6 +259,7 @@ def _values(form: NewCamera, fault: dict[str, str] | None = None) -> dict[str, A
         "choices": _choices(result) if result else (),
         "own_name": result.own_name if result else "",
         "known": _known_rows(form) if form.address else (),
+        "elsewhere": elsewhere(form.place().host, form.site) if result else (),
         "is_stream": _is_stream(form),
         "needs_protocol": "://" not in form.address,
         "is_open": is_open,

@@ -347,6 +347,16 @@ def test_an_access_is_given_to_the_device_that_it_is(home: Home) -> None:
     assert home.device("1").name is None
 
 
+def test_an_address_of_another_site_is_said_when_a_camera_is_added(
+    home: Home, gate: dict[str, Any]
+) -> None:
+    body = {"rtsp_url": f"rtsp://{gate['ip_address']}/a", "name": "First"}
+    assert add(home, {**body, "location": "S1"})["warnings"] == []
+    text = "Also checked at another site: First (S1)"
+    assert add(home, {**body, "name": "Second"})["warnings"] == [text]
+    assert add(home, {**body, "location": "S2"})["warnings"] == [f"{text}, Second (no site)"]
+
+
 def test_the_same_camera_is_not_added_twice(home: Home, gate: dict[str, Any]) -> None:
     add(home, gate)
     error = answer(home, "POST", "/v0/api/cctv/cameras/", gate, 409)

@@ -161,6 +161,16 @@ def test_a_connection_of_another_camera_is_not_taken_from_it(place: Place, numbe
     assert place.home.device(str(number)).access == known.access
 
 
+def test_a_device_of_another_site_at_the_address_is_named_after_the_test(
+    place: Place, number: int
+) -> None:
+    text = "Also at this address: "
+    assert text not in place.tested(address=place.url, **LOGIN).text
+    page = place.tested(address=place.url, site="Depot", **LOGIN)
+    assert text in page.text
+    assert "(no site). If it is the same device" in page.text
+
+
 def test_a_channel_that_cannot_be_added_is_named_with_the_reason(place: Place) -> None:
     browser = Browser(place.home.client)
     page = place.tested(address=f"{RECORDER}:{place.onvif.port}", **LOGIN)

@@ -2,11 +2,15 @@
 
 from typing import Any, TypeVar
 
-from fleet import typed_place
-from fleet.model import Invalid
+from fleet import labels, typed_place
+from fleet.channels import is_channel
+from fleet.model import DEFAULT_SITE, Invalid
 from fleet.typed_place import TypedPlace
 from web.http.shapes.cameras import ONVIF, RTSP, ConnectionFields, OnvifAccess
+from web.http.visible_fleet import visible_fleet
 
+MAX_ELSEWHERE = 5
+"""Devices of other sites that a warning names."""
 Fields = TypeVar("Fields", bound=ConnectionFields)
 
 
@@ -52,6 +56,23 @@ def _login_of(typed: TypedPlace, given: ConnectionFields) -> dict[str, str]:
     check_same("password", given.password or None, typed.password)
     login = {"username": typed.username, "password": typed.password}
     return {name: value for name, value in login.items() if value}
+
+
+def elsewhere(host: str, site: str) -> list[str]:
+    """The visible devices with this address at other sites, each with its site."""
+    devices = visible_fleet().devices()
+    at_host = (
+        device
+        for device in devices.values()
+        if device.site != site and device.retired_at is None and not is_channel(device)
+        if host in (device.address, *(access.host for access in device.access.values()))
+    )
+    return [
+        f"{labels.name_among(device, devices)} ({device.site})"
+        if device.site != DEFAULT_SITE
+        else f"{labels.name_among(device, devices)} (no site)"
+        for device in at_host
+    ][:MAX_ELSEWHERE]
 
 
 def check_same(name: str, value: object | None, of_url: object | None) -> None:

@@ -17,7 +17,7 @@ from fleet.kinds import CAMERAS
 from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event
 from fleet.stream_url import StreamUrl
 from web.http.actions import credentials, trials
-from web.http.actions.camera_places import check_same, invalid, with_typed_place
+from web.http.actions.camera_places import check_same, elsewhere, invalid, with_typed_place
 from web.http.actions.devices import apply_edits, check_may_connect, deletion, edit_of, new_edit
 from web.http.auditing import note
 from web.http.errors import HttpError
@@ -107,7 +107,9 @@ def add_camera(given: NewCamera) -> SavedDevice:
         else:
             edits = [_addition(connections, {**values, **_beside(given)})]
         events = apply_edits(edits, "device.add")
-    return _saved(events, given.same_as, _warnings(given))
+    same = [] if given.same_as else elsewhere(reached.host, str(values.get("site", DEFAULT_SITE)))
+    warnings = [f"Also checked at another site: {', '.join(same)}"] if same else []
+    return _saved(events, given.same_as, [*_warnings(given), *warnings])
 
 
 def _check_one_choice(given: NewCamera) -> None:
