@@ -171,7 +171,7 @@ def with_login_given(result: RowResult, source: str, is_other: bool) -> tuple[Ro
     shown = replace(result, state=CHANGED, text=_joined(result.text, "login given"))
     if not is_other:
         return shown, result
-    text = _joined(result.text, f"password for {source} changed")
+    text = _joined(result.text, f"password for {labels.protocol(source)} changed")
     return shown, replace(result, state=CHANGED, text=text)
 
 
