@@ -17,14 +17,11 @@ SPLIT_OFF = " (split)"
 """What follows the name of the other record in that of one that was split off."""
 
 
-def merge_devices(
-    remaining: Device, removed: Device, rules: Rules, *, is_by_hand: bool = False
-) -> Device:
-    """Merge `removed` into `remaining`; where both have a value, that of `remaining` is used.
-    `is_by_hand`: they may have been two devices, at addresses of their own."""
+def merge_devices(remaining: Device, removed: Device, rules: Rules) -> Device:
+    """Merge `removed` into `remaining`; where both have a value, that of `remaining` is used."""
     seen = [at for at in (remaining.first_seen, removed.first_seen) if at]
     last = [at for at in (remaining.last_seen, removed.last_seen) if at]
-    history = _joined_history(remaining, removed, is_by_hand)
+    history = _joined_history(remaining, removed)
     faults = {
         (fault.source, fault.kind): fault for fault in (*removed.findings, *remaining.findings)
     }
@@ -63,14 +60,9 @@ def merge_devices(
     )
 
 
-def _joined_history(remaining: Device, removed: Device, is_by_hand: bool) -> list[AddressChange]:
-    """The addresses of both. After a merge by hand the newest is where the merged record is: what
-    the removed one had since then was not an address of the other."""
-    had = {*removed.addresses}
-    if is_by_hand and remaining.address and remaining.addresses:
-        newest = remaining.addresses[-1].at
-        had = {change for change in had if change.at <= newest}
-    return sorted({*remaining.addresses, *had}, key=lambda change: change.at)
+def _joined_history(remaining: Device, removed: Device) -> list[AddressChange]:
+    """The addresses of both, all of them: undo and split need each."""
+    return sorted({*remaining.addresses, *removed.addresses}, key=lambda change: change.at)
 
 
 def dropped_access(remaining: Device, removed: Device) -> list[str]:

@@ -31,7 +31,7 @@ def merge(
     led = [old for old, new in draft.redirects.items() if new == removed]
     draft.redirects.update(dict.fromkeys(led, remaining))
     draft.redirects[removed] = remaining
-    plain = joining.merge_devices(keep, gone, draft.rules, is_by_hand=bool(by))
+    plain = joining.merge_devices(keep, gone, draft.rules)
     draft.put(undoing.rejoin_devices(division, keep, gone, draft.rules) if division else plain)
     references = _redirect_references(draft, removed, remaining)
     merged = then = _repair_parents(draft, draft.devices[remaining])

@@ -63,7 +63,7 @@ def test_a_merge_says_which_connection_is_dropped_and_a_split_brings_it_back() -
     assert ", without RTSP at 10.0.0.2/b, by tester" in story.events[-1].text
     device = story.device(1)
     assert device.address == "10.0.0.1"
-    assert [change.ip for change in device.addresses] == ["10.0.0.1"]
+    assert [change.ip for change in device.addresses] == ["10.0.0.1", "10.0.0.2"]
     lost = {"identities": ["rtsp:10.0.0.2/b"]}
     story.tell(Edit("split", "id:1", lost, "tester", noon(minutes=6)))
     assert story.device(3).access == {"rtsp": Access("10.0.0.2", None, "/b")}

@@ -57,7 +57,7 @@ def test_the_page_of_a_camera_checks_it_now_and_shows_the_result(
     probed.is_on = False
     page = home.client.post("/cameras/2/check", follow_redirects=True).text
     assert "Checked now. RTSP: connection refused" in page
-    assert "then check it again" in page
+    assert "Turn on RTSP or ONVIF in the menu of the device" in page
     assert "scan again" not in page
 
 
