@@ -13,9 +13,13 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Replace a small file whole. Not forced to disk: it may be the older one after a power
-    cut. Raises OSError."""
+def replace_file(path: Path, data: bytes, *, is_forced: bool = False) -> None:
+    """Replace a small file whole. Unless its content is forced to disk first, it may be the older
+    one after a power cut. Raises OSError."""
     new = path.with_name(f".{path.name}.new")
-    new.write_bytes(data)
+    with new.open("wb") as file:
+        file.write(data)
+        if is_forced:
+            file.flush()
+            os.fsync(file.fileno())
     new.replace(path)

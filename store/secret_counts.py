@@ -5,12 +5,12 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from store.folders import replace_file
 from store.json_file import CannotKeep
 from store.vault import SecretLost, Vault
 
@@ -64,13 +64,8 @@ class SecretCounts:
 
     def save(self, counts: Mapping[str, Count]) -> None:
         """Write the file, forced to disk."""
-        new = self._path.with_name(f".{self._path.name}.new")
         try:
-            with new.open("wb") as file:
-                file.write(json.dumps(counts).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            replace_file(self._path, json.dumps(counts).encode(), is_forced=True)
         except OSError as error:
             log.warning("%s cannot be written (%s).", self._path, error.strerror)
 
