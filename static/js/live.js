@@ -56,7 +56,7 @@ export function followServer(list, detail) {
     now.innerHTML = html;
     if (!html) return false;
     const parts = [...now.content.children];
-    if (parts.length !== top.childElementCount) return location.reload();
+    if (parts.length !== top.childElementCount) return showOtherPage(parts.length);
     for (const part of parts) {
       const old = document.getElementById(part.id);
       if (!old) return location.reload();
@@ -72,6 +72,12 @@ export function followServer(list, detail) {
     }
     updateTitle();
     return true;
+  }
+
+  // The first device was added, or the last one removed, and with it that whose details are open.
+  function showOtherPage(count) {
+    if (count < top.childElementCount) location.assign("/");
+    else location.reload();
   }
 
   function updateTitle() {
