@@ -16,6 +16,7 @@ FLOORS = {
     "sources": 4,
     "accounts": 4,
     "inventory": 4,
+    "video": 4,
     "discovery": 5,
     "web/http": 6,
     "web/api": 7,
@@ -26,6 +27,7 @@ FLOORS = {
     "app": 9,
     "gunicorn.conf": 10,
     "commands": 10,
+    "video_worker": 10,
     "cli": 11,
 }
 """The floor of each package: it imports packages on lower floors only, none beside it. The

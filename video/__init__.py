@@ -1,0 +1,1 @@
+"""Live view and recording: one reader for each stream, and what is made of its packets."""
