@@ -27,7 +27,6 @@ FLOORS = {
     "app": 9,
     "gunicorn.conf": 10,
     "commands": 10,
-    "video_worker": 10,
     "cli": 11,
 }
 """The floor of each package: it imports packages on lower floors only, none beside it. The

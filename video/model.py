@@ -96,11 +96,11 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """What a stream does now. `since` is when this word began to hold, `picture_at` when the newest
+    """What a stream does now. `since` is when this activity began to hold, `picture_at` when the newest
     video packet came (both wall clock, UTC). `key_distance`: seconds between the last two key
     frames."""
 
-    word: str
+    activity: str
     since: datetime
     reason: str = ""
     format: Format | None = None
