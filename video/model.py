@@ -96,8 +96,11 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """What a stream does now. `since` is when this activity began, `picture_at` when the newest video
-    packet came (both wall clock, UTC). `key_distance`: seconds between the last two key frames."""
+    """What a stream does now.
+
+    `since` is when this activity began, `picture_at` when the newest video packet came (both wall
+    clock, UTC). `key_distance`: seconds between the last two key frames.
+    """
 
     activity: str
     since: datetime
