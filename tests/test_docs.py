@@ -245,7 +245,8 @@ def cells(rule: rights.Rule) -> list[str]:
         scope = "`read`"
     else:
         scope = "none" if rule.personal or rule.role == "admin" else "`operate`"
-    return [role, f"`{rule.level}`" if rule.level else "none", scope]
+    grant = f"`{rule.level}`" if rule.level else "none"
+    return [role, f"{grant} with `{rule.right}`" if rule.right else grant, scope]
 
 
 def test_the_security_page_names_everything_that_is_open_to_strangers(make_home: Make) -> None:

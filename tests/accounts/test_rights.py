@@ -32,6 +32,7 @@ SPOTS: tuple[Spot | None, ...] = (GATE, YARD, DOCK, None)
 EVERYBODY, STAFF, CHIEF = "viewer operator admin", "operator admin", "admin"
 LOOK = (EVERYBODY, {"none": "-", "view": "gate -", "control": "gate -", "admin": "gate -"})
 NOWHERE: dict[str, str] = {}
+WITH_RIGHT = dict.fromkeys(("none", *LEVELS), "-")  # on no camera by the level alone
 ANYWHERE = dict.fromkeys(("none", *LEVELS), "gate yard dock -")
 TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "device.list": (*LOOK, "read operate"),
@@ -42,6 +43,15 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "device.edit": (STAFF, {"admin": "gate -"}, "operate"),
     "device.add": (STAFF, NOWHERE, "operate"),
     "device.poll": (STAFF, {"control": "gate -", "admin": "gate -"}, "operate"),
+    "video.view": (*LOOK, "read operate"),
+    "recording.view": (*LOOK, "read operate"),
+    "recording.download": (EVERYBODY, WITH_RIGHT, "read operate"),
+    "recording.control": (STAFF, NOWHERE, "operate"),
+    "recording.edit": (STAFF, NOWHERE, "operate"),
+    "schedule.view": (*LOOK, "read operate"),
+    "schedule.edit": (STAFF, NOWHERE, "operate"),
+    "stream.view": (STAFF, NOWHERE, "read operate"),
+    "wall.share": (STAFF, {"control": "gate -", "admin": "gate -"}, "operate"),
     "scan.view": (EVERYBODY, NOWHERE, "read operate"),
     "scan.start": (STAFF, NOWHERE, "operate"),
     "scan.automatic": (STAFF, NOWHERE, "operate"),
