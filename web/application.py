@@ -65,6 +65,7 @@ from web.pages import (
     scan_causes,
     settings,
     sites,
+    suggestions,
     workbook,
 )
 
@@ -83,6 +84,7 @@ PAGES = (
     web.pages.imports,
     web.pages.ranges,
     pickers,
+    suggestions,
     filter_panel,
     saved_views,
     palette,

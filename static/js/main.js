@@ -20,6 +20,7 @@ import { followBars } from "./uptime.js";
 import { toast, toastNotice } from "./toast.js";
 import { followRange } from "./range.js";
 import { inbox } from "./inbox.js";
+import { suggestions } from "./suggest.js";
 
 keepTimesCurrent();
 showCurrentLinks();
@@ -27,6 +28,7 @@ printWholeList();
 actions();
 followChecks();
 pickers();
+suggestions();
 popovers();
 searchSites();
 searchKey();

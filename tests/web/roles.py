@@ -87,6 +87,7 @@ TABLE = {
     ("GET", "/parts/rows"): SEE_ALL,
     ("GET", "/parts/names"): SEE_ALL,
     ("GET", "/parts/choices"): SEE_ALL,
+    ("GET", "/parts/suggestions"): SEE_ALL,
     ("GET", "/api/cameras"): SEE_ALL,
     ("GET", "/api/stats"): SEE_ALL,
     ("GET", "/api/events"): SEE_ALL,
@@ -267,6 +268,7 @@ PATHS = (
     *(f"/api/export?format={format}&columns=name,parent" for format in ("csv", "xlsx", "json")),
     *(f"/api/cameras?{query}" for query in ("network=127.20.0.0/16", "source=panasonic")),
     *(f"/parts/choices?{query}" for query in ("sites&q=", "sites&q=basement", "q=zebra", "q=s")),
+    *(f"/parts/suggestions?of={of}&q=" for of in ("site", "tag")),
     *(f"/api/events?{query}" for query in ("limit=1000", "after=0", "device=7002", "limit=1")),
     *("/api/events?kind=device.edited", "/api/events?kind=device."),
 )

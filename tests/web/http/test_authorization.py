@@ -108,6 +108,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/parts/rows"): "device.list",
     ("GET", "/parts/names"): "device.list",
     ("GET", "/parts/choices"): "device.list",
+    ("GET", "/parts/suggestions"): "device.list",
     ("GET", "/parts/camera/<key>"): "device.view",
     ("GET", "/parts/camera/<key>/events"): "event.view",
     ("GET", "/events"): "event.view",

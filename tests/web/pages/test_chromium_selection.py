@@ -235,3 +235,16 @@ def test_no_matches_never_covers_the_button_below(page: Page, monitor: Running) 
     form.get_by_label("Connected through").fill("No such camera")
     expect(form.get_by_text("No matches")).to_be_visible()
     form.get_by_role("button", name="Save").click(trial=True, timeout=2000)
+
+
+def test_the_last_of_several_tags_is_completed_from_those_in_use(
+    clean: Page, monitor: Running
+) -> None:
+    page = clean
+    edited(monitor, add_tags=["lobby"])
+    page.locator("#pick-all").check()
+    open_menu(page, "Tags")
+    page.keyboard.type("left,lo")
+    offered = page.locator("#suggestions-bulk_tag option")
+    expect(offered).to_have_count(1)
+    assert offered.get_attribute("value") == "left, lobby"

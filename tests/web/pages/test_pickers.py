@@ -191,3 +191,26 @@ def test_several_grants_are_made_together_or_not_at_all(home: Home) -> None:
     for places, count in ((["1", "999"], 0), (["1", "2"], 2)):
         visitor.ask("POST", path, data={"places": places, "level": "view"})
         assert len(accounts.snapshot.grants_of(guest.id)) == count, places
+
+
+def test_a_tag_field_offers_tags_in_use_and_those_that_begin_with_the_text_first(
+    home: Home,
+) -> None:
+    for number, tags in ((1, ["north door"]), (2, ["door", "Door 10", "Door 9"]), (3, ["yard"])):
+        assert home.client.patch(f"/api/camera/{number}", json={"tags": tags}).status_code == 200
+    page = Browser(home.client).visit("/parts/suggestions?of=tag&q=DOOR")
+    offered = [option["value"] for option in page.find("option")]
+    assert offered == ["door", "Door 9", "Door 10", "north door"]
+
+
+def test_a_site_field_offers_only_sites_of_cameras_that_this_person_sees(make_home: Make) -> None:
+    home = open_stores(make_home, STORES)
+    ask_all(home, sites_of(STORES))
+    accounts = home.monitor.authenticator.accounts
+    add(accounts, "Boss", "admin")
+    guest = add(accounts, "Guest", sees_all=False)
+    site = sorted(device.site for device in home.monitor.tracker.devices().values())[0]
+    accounts.grant(guest.id, "view", site=site)
+    visitor = Visitor(home, user=guest.id)
+    options = read(visitor.get("/parts/suggestions?of=site&q=").text).find("option")
+    assert [option["value"] for option in options] == [site]
