@@ -1,7 +1,8 @@
 # docker build -t camera-monitor .
 #
 # docker run --network host --user "$(id -u):$(id -g)" \
-#     -v ./camera_database.json:/app/camera_database.json -v camera-monitor:/app/data camera-monitor
+#     -v ./camera_database.json:/app/camera_database.json -v camera-monitor:/app/data \
+#     -v camera-monitor-media:/app/media camera-monitor
 #
 # --network host: cameras are discovered by broadcast, which does not cross Docker's bridge.
 #     Without it (-p 5000:5000) no camera is found, and the page refuses requests from outside
@@ -24,7 +25,7 @@ COPY . .
 # The user of --user can add files here, but not replace the code (hence the sticky bit).
 RUN mkdir -p data media && chmod 1777 . data media
 USER 1000:1000
-VOLUME /app/data
+VOLUME /app/data /app/media
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["python", "-c", "\
 import http.client, os, sys; \

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         Path("data"),
         description="Folder for the SQLite database, copies, keys, logs and the command socket.",
     )
+    media_dir: Path = Field(
+        Path("media"), description="Folder for recordings and their thumbnails."
+    )
     database_url: SecretStr | None = Field(
         None,
         description="SQL database of events, accounts and audit log; empty: SQLite in DATA_DIR.",
@@ -194,7 +197,7 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters (openssl rand -hex 32)")
         return value
 
-    @field_validator("database_path", "data_dir", "p2p_workbook", "logo_file")
+    @field_validator("database_path", "data_dir", "media_dir", "p2p_workbook", "logo_file")
     @classmethod
     def _readable(cls, value: Path | None) -> Path | None:
         try:

@@ -81,6 +81,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "SITE_NAME": "Camera Monitor demo",
         "DATABASE_PATH": str(folder / DATABASE),
         "DATA_DIR": str(folder / DATA),
+        "MEDIA_DIR": str(folder / "media"),
         "DATABASE_URL": "",
         "AUTO_SCAN": "true",
         "AUTO_SCAN_INTERVAL": str(SCAN_EVERY),

@@ -63,6 +63,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     given: dict[str, Any] = {
         "database_path": folder / "camera_database.json",
         "data_dir": folder / "data",
+        "media_dir": folder / "media",
         "p2p_workbook": folder / "P2P1.xlsx",
         "easy4ip_server": "127.0.0.1:9",
         "easy_ip_targets": ("127.0.0.1",),
@@ -182,6 +183,7 @@ class Running:
             "PORT": str(self.port),
             "DATABASE_PATH": str(folder / "camera_database.json"),
             "DATA_DIR": str(folder / "data"),
+            "MEDIA_DIR": str(folder / "media"),
             "P2P_WORKBOOK": str(folder / "P2P1.xlsx"),
             "EASY4IP_SERVER": "127.0.0.1:9",
             "EASY_IP_TARGETS": "127.0.0.1",

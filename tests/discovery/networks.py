@@ -166,6 +166,7 @@ class NamespacedMonitor:
             "HOST": "127.0.0.1",
             "DATABASE_PATH": str(self.folder / "camera_database.json"),
             "DATA_DIR": str(self.folder / "data"),
+            "MEDIA_DIR": str(self.folder / "media"),
             # Other sources ask on no network.
             "ONVIF_TARGETS": "127.0.0.1",
         }

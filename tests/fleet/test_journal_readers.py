@@ -338,6 +338,8 @@ def test_a_database_from_before_there_were_readers_gets_one(journal: Journal) ->
         connection.execute(text("DROP TABLE preferences"))
         connection.execute(text("DROP TABLE range_inbox"))
         connection.execute(text("DROP TABLE range_scan"))
+        connection.execute(text("DROP TABLE segments"))
+        connection.execute(text("DROP TABLE recordings"))
         connection.execute(text("ALTER TABLE grants DROP COLUMN store"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     journal.close()
