@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from fleet.logins import NO_LOGIN
 from fleet.model import Target
@@ -291,6 +292,26 @@ class Authorization:
         self._login = login
         self._count = 0
         self._client_nonce = secrets.token_hex(8)
+
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> "Authorization":
+        """The answers that go on where those with these `values` ended, in another process."""
+        challenge = Challenge(values["scheme"], values["parameters"])
+        restored = cls(challenge, Login(values["username"], values["password"]))
+        restored._count, restored._client_nonce = values["count"], values["client_nonce"]
+        return restored
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The state, as JSON has it. It holds the password."""
+        return {
+            "scheme": self.challenge.scheme,
+            "parameters": dict(self.challenge.parameters),
+            "username": self._login.username,
+            "password": self._login.password,
+            "count": self._count,
+            "client_nonce": self._client_nonce,
+        }
 
     def renewed(self, challenge: Challenge) -> "Authorization":
         """The answers to another challenge with the same login."""

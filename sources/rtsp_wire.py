@@ -141,10 +141,10 @@ class Reader:
         if end is None:
             self._refuse_early()
             return None
-        lines = bytes(self._buffer[:end]).decode("utf-8", "replace").splitlines()
+        head = bytes(self._buffer[:end])
         del self._buffer[:end]
         self._searched = 0
-        return _head(lines)
+        return read_head(head)
 
     def _end_of_head(self) -> int | None:
         """Where the head ends, its empty line included. Each byte is looked at once."""
@@ -180,8 +180,9 @@ class Reader:
         return message
 
 
-def _head(lines: list[str]) -> tuple[Response | Request, int]:
+def read_head(head: bytes) -> tuple[Response | Request, int]:
     """The message of these lines, and the bytes of its body. Raises InvalidResponse."""
+    lines = head.decode("utf-8", "replace").splitlines()
     first = lines[0].strip() if lines else ""
     headers = _headers(lines[1:])
     response, sent = STATUS_LINE.fullmatch(first), REQUEST_LINE.fullmatch(first)
