@@ -139,6 +139,23 @@ class Settings(BaseSettings):
     keep_audit_days: int = Field(
         400, ge=30, le=36500, description="Days after which audit log entries are deleted."
     )
+    recordings_keep_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description=(
+            "Days after which recordings of a camera without its own retention are deleted."
+        ),
+    )
+    recordings_max_gb: float = Field(
+        0, ge=0, le=1_000_000, description="Size of all recordings, in GB; 0: no limit."
+    )
+    recordings_min_free_gb: float = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Free space to keep on the disk of the recordings, in GB; 0: automatic.",
+    )
     admin_username: str = Field(
         "",
         description="User name of the first account, created at the start if there is no account.",

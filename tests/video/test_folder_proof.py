@@ -1,0 +1,193 @@
+"""The folder of recordings proves who it is: nothing is written where a share dropped out."""
+
+import json
+import logging
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.store.disks import Disk, Disks, disks
+from video.folder_proof import KNOWN, MARKER, FolderProof, NotProved
+
+__all__ = ["disks"]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def proof(tmp_path: Path, data_dir: Path) -> FolderProof:
+    """Of a folder on the disk of the system."""
+    return FolderProof(tmp_path / "media" / "recordings", data_dir)
+
+
+@pytest.fixture
+def share(disks: Disks, tmp_path: Path) -> Disk:
+    return disks.small(tmp_path / "share")
+
+
+@pytest.fixture
+def on_share(share: Disk, data_dir: Path) -> FolderProof:
+    proof = FolderProof(share.folder, data_dir)
+    assert proof.prove() == ""
+    return proof
+
+
+def drop_out(share: Disk, disks: Disks) -> Path:
+    """Take the share away, and return where it can be seen meanwhile."""
+    elsewhere = share.folder.parent / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    disks.bind(share.folder, elsewhere)
+    subprocess.run(["umount", "--lazy", share.folder], check=True)
+    return elsewhere
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_first_start_creates_folder_and_marker_for_this_user_alone(proof: FolderProof) -> None:
+    assert proof.prove() == ""
+    assert mode(proof.folder) == 0o700
+    assert mode(proof.folder / MARKER) == 0o600
+    known = json.loads((proof.data_dir / KNOWN).read_text())
+    assert known["id"] == (proof.folder / MARKER).read_text().strip()
+    assert proof.prove() == ""
+    assert FolderProof(proof.folder, proof.data_dir).prove() == ""
+
+
+def test_a_share_that_dropped_out_is_not_mistaken_for_its_mount_point(
+    on_share: FolderProof, share: Disk, disks: Disks, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere = drop_out(share, disks)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            text = on_share.prove()
+    assert text.startswith(f"{share.folder} is not the folder of the recordings")
+    assert [each.getMessage() for each in caplog.records] == [text]
+    assert on_share.trouble == text
+    assert list(share.folder.iterdir()) == []
+    with pytest.raises(NotProved), on_share.opened():
+        pass
+    # Also after a restart.
+    assert FolderProof(share.folder, on_share.data_dir).prove() == text
+    disks.bind(elsewhere, share.folder)
+    caplog.clear()
+    assert [on_share.prove(), on_share.prove()] == ["", ""]
+    assert [each.getMessage() for each in caplog.records] == [
+        f"{share.folder} can be used again; recording continues"
+    ]
+
+
+def test_a_copy_of_the_marker_below_the_share_does_not_help(
+    on_share: FolderProof, share: Disk, disks: Disks
+) -> None:
+    elsewhere = drop_out(share, disks)
+    shutil.copy(elsewhere / MARKER, share.folder / MARKER)
+    assert "is not the folder of the recordings" in on_share.prove()
+
+
+def test_a_share_that_is_another_device_after_its_mount_is_the_same(
+    on_share: FolderProof, share: Disk, disks: Disks
+) -> None:
+    before = json.loads((on_share.data_dir / KNOWN).read_text())
+    elsewhere = drop_out(share, disks)
+    disks.small(share.folder)
+    shutil.copy(elsewhere / MARKER, share.folder / MARKER)
+    assert on_share.prove() == ""
+    after = json.loads((on_share.data_dir / KNOWN).read_text())
+    assert after["device"] == share.folder.stat().st_dev != before["device"]
+
+
+def test_a_folder_below_a_mount_point_is_not_created_again(
+    share: Disk, disks: Disks, data_dir: Path
+) -> None:
+    proof = FolderProof(share.folder / "media" / "recordings", data_dir)
+    assert proof.prove() == ""
+    drop_out(share, disks)
+    assert "does not exist: its disk or share may not be mounted" in proof.prove()
+    assert list(share.folder.iterdir()) == []
+
+
+def test_an_open_folder_stays_the_same_one_when_something_is_mounted_over_it(
+    on_share: FolderProof, share: Disk, disks: Disks
+) -> None:
+    with on_share.opened() as handle:
+        drop_out(share, disks)
+        assert os.stat(MARKER, dir_fd=handle)
+
+
+def test_a_full_disk_can_be_cleaned_and_not_recorded_to(on_share: FolderProof, share: Disk) -> None:
+    share.fill()
+    assert on_share.prove() == f"The disk of {share.folder} is full. Free disk space there."
+    with on_share.opened() as handle:
+        assert os.stat(MARKER, dir_fd=handle)
+    share.make_room()
+    assert on_share.prove() == ""
+
+
+def test_a_read_only_disk_is_named(on_share: FolderProof, share: Disk) -> None:
+    share.lock()
+    assert on_share.prove() == (
+        f"{share.folder} cannot be written (Read-only file system). Allow this user to write "
+        "there, or set MEDIA_DIR to another folder."
+    )
+    share.unlock()
+    assert on_share.prove() == ""
+
+
+def test_a_folder_that_was_replaced_is_refused_until_a_person_accepts_it(
+    proof: FolderProof,
+) -> None:
+    assert proof.prove() == ""
+    proof.folder.rename(proof.folder.with_name("old"))
+    assert "does not exist" in proof.prove()
+    proof.folder.mkdir()
+    assert f"delete {proof.data_dir / KNOWN}." in proof.prove()
+    (proof.data_dir / KNOWN).unlink()
+    assert proof.prove() == ""
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder", "empty"])
+def test_a_marker_that_is_no_file_proves_nothing_and_hangs_nothing(
+    proof: FolderProof, kind: str
+) -> None:
+    assert proof.prove() == ""
+    marker = proof.folder / MARKER
+    copy = shutil.copy(marker, proof.data_dir / "copy")
+    marker.unlink()
+    make = {
+        "pipe": lambda: os.mkfifo(marker),
+        "link": lambda: marker.symlink_to(copy),
+        "folder": marker.mkdir,
+        "empty": marker.touch,
+    }
+    make[kind]()
+    assert proof.prove().startswith(f"{proof.folder} ")
+
+
+def test_a_folder_whose_data_folder_was_lost_is_taken_over(proof: FolderProof) -> None:
+    assert proof.prove() == ""
+    id = (proof.folder / MARKER).read_text()
+    (proof.data_dir / KNOWN).write_text("{")
+    assert proof.prove() == ""
+    assert (proof.folder / MARKER).read_text() == id
+
+
+def test_another_media_folder_begins_anew(proof: FolderProof, tmp_path: Path) -> None:
+    assert proof.prove() == ""
+    assert FolderProof(tmp_path / "other" / "recordings", proof.data_dir).prove() == ""
+
+
+def test_a_path_that_is_a_file_is_named(tmp_path: Path, data_dir: Path) -> None:
+    (tmp_path / "media").write_text("")
+    text = FolderProof(tmp_path / "media" / "recordings", data_dir).prove()
+    assert text.startswith(f"{tmp_path}/media/recordings cannot be written (")

@@ -1,0 +1,193 @@
+"""Prove that the folder of recordings is the one that it was, before anything is written there.
+
+A share that dropped out leaves an ordinary folder behind, on the disk of the system. So the folder
+holds a marker with a random id, which DATA_DIR knows too, together with where the folder is.
+"""
+
+import errno
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from secrets import token_hex
+from threading import Lock
+
+from store.folders import replace_file, sync_folder
+
+log = logging.getLogger(__name__)
+MARKER = ".camera-monitor-recordings"
+"""Name of the file in the folder that has its id."""
+KNOWN = "recordings_folder.json"
+"""Name of the file in DATA_DIR that remembers the folder."""
+MAX_SIZE = 1000
+"""Bytes of either file."""
+
+
+class NotProved(Exception):
+    """The folder is not the one of the recordings, or cannot be used now; in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFolder:
+    """What DATA_DIR remembers. `device` and `inode` are those of the last proof: a share can have
+    other ones after each mount. `is_apart`: it was on another disk than DATA_DIR."""
+
+    id: str
+    path: str
+    device: int
+    inode: int
+    is_apart: bool
+
+
+class FolderProof:
+    """Proof of the folder of recordings at `folder`, which the first one creates."""
+
+    def __init__(self, folder: Path, data_dir: Path) -> None:
+        self.folder = folder.absolute()
+        self.data_dir = data_dir
+        self.trouble = ""
+        """The result of the last proof: why nothing can be recorded, or empty."""
+        self._lock = Lock()
+
+    def prove(self) -> str:
+        """The reason why nothing can be recorded there now; empty if it can. It is logged once when
+        it appears, and once when it is gone."""
+        try:
+            with self.opened() as handle:
+                trouble = self._space_trouble(handle)
+        except NotProved as error:
+            trouble = str(error)
+        if trouble and trouble != self.trouble:
+            log.warning("%s", trouble)
+        if self.trouble and not trouble:
+            log.warning("%s can be used again; recording continues", self.folder)
+        self.trouble = trouble
+        return trouble
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """A descriptor of the proved folder, which may be full: it stays the same one whatever is
+        mounted meanwhile. Raises NotProved."""
+        with self._lock:
+            handle = self._open()
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+    def _space_trouble(self, handle: int) -> str:
+        if os.fstatvfs(handle).f_bavail:
+            return ""
+        return f"The disk of {self.folder} is full. Free disk space there."
+
+    def _open(self) -> int:
+        known = self._remembered()
+        try:
+            if known is None:
+                known = self._create()
+            handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._not_usable(error) from error
+        try:
+            self._check(handle, known)
+        except NotProved:
+            os.close(handle)
+            raise
+        return handle
+
+    def _check(self, handle: int, known: KnownFolder) -> None:
+        """Compare the open folder with the one that is known. Raises NotProved."""
+        try:
+            folder, id = os.fstat(handle), _marker_id(handle)
+            is_apart = folder.st_dev != self.data_dir.stat().st_dev
+            is_writable = os.access(".", os.W_OK | os.X_OK, dir_fd=handle)
+            is_read_only = os.fstatvfs(handle).f_flag & os.ST_RDONLY
+        except OSError as error:
+            raise self._not_usable(error) from error
+        if id != known.id or (known.is_apart and not is_apart):
+            raise NotProved(
+                f"{self.folder} is not the folder of the recordings: it was replaced, or its disk "
+                "or share is not mounted. Nothing is recorded until it is back. To record into "
+                f"this folder from now on, delete {self.data_dir / KNOWN}."
+            )
+        if is_read_only or not is_writable:
+            number = errno.EROFS if is_read_only else errno.EACCES
+            raise self._not_usable(OSError(number, os.strerror(number)))
+        seen = KnownFolder(known.id, str(self.folder), folder.st_dev, folder.st_ino, is_apart)
+        if seen != known:
+            self._remember(seen)
+
+    def _not_usable(self, error: OSError) -> NotProved:
+        if error.errno == errno.ENOENT:
+            return NotProved(
+                f"{self.folder} does not exist: its disk or share may not be mounted. Nothing is "
+                "recorded until it is back."
+            )
+        return NotProved(
+            f"{self.folder} cannot be written ({error.strerror}). Allow this user to write there, "
+            "or set MEDIA_DIR to another folder."
+        )
+
+    # -- what is remembered --------------------------------------------------------------
+
+    def _create(self) -> KnownFolder:
+        """Create the folder and its marker, or take over one that has a marker. Raises OSError."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fchmod(handle, 0o700)
+            id = _marker_id(handle) or _write_marker(handle)
+            folder = os.fstat(handle)
+        finally:
+            os.close(handle)
+        sync_folder(self.folder)
+        is_apart = folder.st_dev != self.data_dir.stat().st_dev
+        known = KnownFolder(id, str(self.folder), folder.st_dev, folder.st_ino, is_apart)
+        self._remember(known)
+        return known
+
+    def _remembered(self) -> KnownFolder | None:
+        """The folder that DATA_DIR knows; None before the first start, and where MEDIA_DIR was
+        set to another folder since. A damaged file is as none."""
+        with suppress(OSError, ValueError, TypeError):
+            known = KnownFolder(**json.loads((self.data_dir / KNOWN).read_text()[:MAX_SIZE]))
+            return known if known.path == str(self.folder) else None
+        return None
+
+    def _remember(self, known: KnownFolder) -> None:
+        try:
+            replace_file(self.data_dir / KNOWN, json.dumps(asdict(known)).encode(), is_forced=True)
+        except OSError as error:
+            raise NotProved(f"{self.data_dir} cannot be written ({error.strerror}).") from error
+
+
+def _marker_id(folder: int) -> str:
+    """The id in the marker; empty without a marker. Raises OSError."""
+    # A pipe in its place would wait for ever.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(MARKER, flags, dir_fd=folder)
+    except FileNotFoundError:
+        return ""
+    try:
+        is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+        return os.read(handle, MAX_SIZE).decode(errors="replace").strip() if is_file else ""
+    finally:
+        os.close(handle)
+
+
+def _write_marker(folder: int) -> str:
+    """Write a marker with a new id, durably, and return the id. Raises OSError."""
+    id = token_hex(16)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(MARKER, flags, 0o600, dir_fd=folder)
+    try:
+        os.write(handle, f"{id}\n".encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return id
