@@ -51,9 +51,11 @@ BROAD_EXCEPTS = {
     "fleet/history/journal.py": 1,
     "fleet/history/journal_readers.py": 1,
     "fleet/tracker.py": 2,
+    "video/streams.py": 1,
 }
 """Around sources, jobs and their clock, the end of each package, connections, the deliveries to
-SQL, the readers of the journal, and what one report or one write does to all the others."""
+SQL, the readers of the journal, what one report or one write does to all the others, and what is
+told of a stream."""
 
 
 def _sources() -> list[Path]:

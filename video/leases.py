@@ -1,0 +1,66 @@
+"""The leases of one stream, and what it does: the records of `video/streams.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from video.message_values import plan_head
+from video.model import SegmentPlan, SegmentProgress, StreamKey, StreamState
+from video.watching import MP4, Viewers
+
+
+class RecordingLease:
+    """A stream that is recorded until `stop`."""
+
+    def __init__(
+        self,
+        key: StreamKey,
+        plan: SegmentPlan,
+        on_segment: Callable[[SegmentProgress], object],
+        number: int,
+        on_stop: Callable[["RecordingLease"], None],
+    ) -> None:
+        self.key = key
+        self.plan = plan
+        self.on_segment = on_segment
+        self.number = number
+        self._on_stop = on_stop
+
+    def stop(self) -> None:
+        """End the recording. The last segment is closed meanwhile, and comes to `on_segment`."""
+        self._on_stop(self)
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """A stream that somebody needs, or has needed a moment ago. `number`: of the connection in a
+    child. `due`: when the next attempt comes; None while it opens or is open."""
+
+    key: StreamKey
+    state: StreamState
+    due: float | None
+    viewers: Viewers = field(default_factory=Viewers)
+    recording: RecordingLease | None = None
+    number: int = 0
+    is_opening: bool = False
+    is_closing: bool = False
+    unneeded_since: float | None = None
+    failures: int = 0
+    crashes: list[float] = field(default_factory=list)
+    proven_at: float = 0.0
+    alive_at: float = 0.0
+    version: int = 0
+
+    def is_needed(self) -> bool:
+        return self.recording is not None or bool(self.viewers.watches())
+
+    def wants(self) -> dict[str, Any]:
+        """What the child shall make of the packets now."""
+        self.version += 1
+        lease = self.recording
+        return {
+            "version": self.version,
+            "mp4": self.viewers.is_watched_as(MP4),
+            "pictures": sorted(self.viewers.picture_options()),
+            "record": {"lease": lease.number, **plan_head(lease.plan)} if lease else None,
+        }
