@@ -49,6 +49,9 @@ class Watch:
         self.options = options
         self.skips = 0
         self.is_closed = False
+        self.on_news: Callable[[], object] = lambda: None
+        """Called when there is something to take, or the watch was closed: one thread can so wait
+        for many watches."""
         self._on_close = on_close
         self._changed = Condition()
         self._state: StreamState | None = None
@@ -72,6 +75,7 @@ class Watch:
             was_closed, self.is_closed = self.is_closed, True
             self._drop_fragments()
             self._changed.notify_all()
+        self.on_news()
         if not was_closed:
             self._on_close(self)
 
@@ -102,6 +106,7 @@ class Watch:
                 case Fragment():
                     self._queue(value)
             self._changed.notify()
+        self.on_news()
 
     def _queue(self, fragment: Fragment) -> None:
         is_late = bool(self._fragments) and fragment.at - self._fragments[0].at > LATE
