@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from fleet import userinfo
-from sources import parameter_sets
-from sources.parameter_sets import MAX_RATE, MAX_SIDE, InvalidSet, Picture
+from fleet import parameter_sets, userinfo
+from fleet.parameter_sets import MAX_RATE, MAX_SIDE, InvalidSet, Picture
 from sources.rtsp_wire import CONTROLS
 
 LONGEST = 256 * 1024

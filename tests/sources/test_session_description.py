@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sources.parameter_sets import Picture
+from fleet.parameter_sets import Picture
 from sources.session_description import Medium, control_url, parse
 
 FULL_HD = "Z0LAKNoB4AiflhAAAAMAEAAAAwMg8YMq"

@@ -2,11 +2,14 @@
 
 from tests.store.databases import engine, postgres_engine, server, sqlite_engine, template
 from tests.store.postgres import postgres, sql_url
+from tests.video.recorded_clips import clip, recorded
 
 __all__ = [
+    "clip",
     "engine",
     "postgres",
     "postgres_engine",
+    "recorded",
     "server",
     "sql_url",
     "sqlite_engine",

@@ -4,13 +4,15 @@ ITU-T H.264, 7.3.2.1.1 and E.1.1; ITU-T H.265, 7.3.2.2, 7.3.3 and E.2.1. What a 
 be cut or wrong: each reader raises InvalidSet for what does not hold together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_SIDE = 16_384
 """Pixels; more is no camera."""
 MAX_RATE = 1000.0
 LONGEST = 4096
 """Bytes of a parameter set that are read."""
+MAX_REORDER = 16
+"""Pictures; both standards."""
 WITH_CHROMA_H264 = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
 """Profiles of H.264 whose set says how colours are stored."""
 
@@ -21,18 +23,25 @@ class InvalidSet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Pixels, and pictures a second where the set says so."""
+    """Pixels, and pictures a second where the set says so. `reorder`: how many pictures can come
+    before one that is shown earlier; None where the set does not tell."""
 
     width: int
     height: int
     rate: float | None = None
+    reorder: int | None = field(default=None, compare=False)
+
+
+def unescape(data: bytes) -> bytes:
+    """The bytes of a NAL unit, without those that keep start codes out of it."""
+    return data[:LONGEST].replace(b"\x00\x00\x03", b"\x00\x00")
 
 
 class _Bits:
     """Bits of a set, the stuffing taken out. Reading past the end raises InvalidSet."""
 
     def __init__(self, data: bytes) -> None:
-        raw = data[:LONGEST].replace(b"\x00\x00\x03", b"\x00\x00")
+        raw = unescape(data)
         self._value = int.from_bytes(raw, "big")
         self._left = len(raw) * 8
 
@@ -84,7 +93,7 @@ def h264(data: bytes) -> Picture:
     down = (2 if chroma == 1 and not separate else 1) * fields
     width = columns * 16 - across * (crop[0] + crop[1])
     height = rows * 16 * fields - down * (crop[2] + crop[3])
-    return _picture(width, height, _rate_h264(bits))
+    return _picture(width, height, *_usability_h264(bits))
 
 
 def _chroma_h264(bits: _Bits) -> tuple[int, bool]:
@@ -120,19 +129,46 @@ def _skip_order_count(bits: _Bits) -> None:
             bits.signed()
 
 
-def _rate_h264(bits: _Bits) -> float | None:
-    """The rate in the usability information; what is broken there spoils nothing else."""
+def _usability_h264(bits: _Bits) -> tuple[float | None, int | None]:
+    """Rate and reordering in the usability information; a broken one spoils nothing else."""
+    rate = None
     try:
         if not bits.flag():
-            return None
+            return None, None
         _skip_colours(bits)
-        if not bits.flag():
-            return None
-        ticks, scale = bits.bits(32), bits.bits(32)
+        if bits.flag():
+            ticks, scale = bits.bits(32), bits.bits(32)
+            # A frame lasts two ticks: one for each field.
+            rate = scale / (2 * ticks) if ticks else None
+            bits.bits(1)
+        return rate, _reorder_h264(bits)
     except InvalidSet:
+        return rate, None
+
+
+def _reorder_h264(bits: _Bits) -> int | None:
+    has_buffers = [_has_buffer(bits) for _ in range(2)]
+    bits.bits(2 if any(has_buffers) else 1)
+    if not bits.flag():
         return None
-    # A frame lasts two ticks: one for each field.
-    return scale / (2 * ticks) if ticks else None
+    bits.bits(1)
+    for _ in range(4):
+        bits.unsigned()
+    return bits.unsigned()
+
+
+def _has_buffer(bits: _Bits) -> bool:
+    """Skip the description of a buffer (E.1.2), where there is one."""
+    if not bits.flag():
+        return False
+    number = bits.unsigned() + 1
+    bits.bits(8)
+    for _ in range(min(number, 32)):
+        bits.unsigned()
+        bits.unsigned()
+        bits.bits(1)
+    bits.bits(20)
+    return True
 
 
 def _skip_colours(bits: _Bits) -> None:
@@ -171,7 +207,47 @@ def h265(data: bytes) -> Picture:
         crop = [bits.unsigned() for _ in range(4)]
         width -= (2 if chroma in (1, 2) and not is_separate else 1) * (crop[0] + crop[1])
         height -= (2 if chroma == 1 and not is_separate else 1) * (crop[2] + crop[3])
-    return _picture(width, height, None)
+    return _picture(width, height, None, _reorder_h265(bits, layers))
+
+
+def _reorder_h265(bits: _Bits, layers: int) -> int | None:
+    """That of the highest layer: all layers are shown."""
+    reorder = None
+    try:
+        for _ in range(3):
+            bits.unsigned()
+        for _ in range(layers + 1 if bits.flag() else 1):
+            bits.unsigned()
+            reorder = bits.unsigned()
+            bits.unsigned()
+    except InvalidSet:
+        return None
+    return reorder
+
+
+def slice_type(unit: bytes) -> int:
+    """The type of an H.264 slice with its NAL header (table 7-6). Raises InvalidSet."""
+    bits = _Bits(unit[:32])
+    bits.bits(8)
+    bits.unsigned()
+    return bits.unsigned()
+
+
+def set_number(unit: bytes, is_h264: bool, is_sequence: bool) -> int:
+    """The number of a parameter set with its NAL header. Raises InvalidSet."""
+    bits = _Bits(unit[:512])
+    bits.bits(8 if is_h264 else 16)
+    kind = unit[0] >> 1 & 0x3F
+    if not is_h264 and kind == 32:
+        return bits.bits(4)
+    if is_h264 and is_sequence:
+        bits.bits(24)
+    elif is_sequence:
+        bits.bits(4)
+        layers = bits.bits(3)
+        bits.bits(1)
+        _skip_levels(bits, layers)
+    return bits.unsigned()
 
 
 def _skip_levels(bits: _Bits, layers: int) -> None:
@@ -187,8 +263,9 @@ def _skip_levels(bits: _Bits, layers: int) -> None:
             bits.bits(8)
 
 
-def _picture(width: int, height: int, rate: float | None) -> Picture:
+def _picture(width: int, height: int, rate: float | None, reorder: int | None) -> Picture:
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise InvalidSet("no size")
     is_rate = rate is not None and 0 < rate <= MAX_RATE
-    return Picture(width, height, rate if is_rate else None)
+    is_order = reorder is not None and reorder <= MAX_REORDER
+    return Picture(width, height, rate if is_rate else None, reorder if is_order else None)

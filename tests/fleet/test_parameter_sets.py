@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sources.parameter_sets import InvalidSet, Picture, h264, h265
+from fleet.parameter_sets import InvalidSet, Picture, h264, h265
 
 Reader = Callable[[bytes], Picture]
 
