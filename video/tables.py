@@ -1,15 +1,17 @@
-"""The tables of recordings: files on the disk, and named ranges over them."""
+"""The tables of recordings: files on the disk, named ranges over them, and schedules."""
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
+    Date,
     Float,
     Index,
     Integer,
     String,
     Table,
+    Time,
     UniqueConstraint,
 )
 
@@ -67,3 +69,29 @@ recordings = Table(
     sqlite_autoincrement=True,
 )
 """Named ranges over the segments of one stream; the files themselves are in `segments`."""
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("devices", JSON, nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("start_time", Time),
+    Column("end_time", Time),
+    Column("days", JSON, nullable=False),
+    Column("start_date", Date),
+    Column("end_date", Date),
+    Column("is_active", Boolean, nullable=False),
+    Column("quality", String(10)),
+    Column("by", String(80), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("previous", JSON(none_as_null=True)),
+    Column("deleted_at", UtcDateTime),
+    Index("schedules_deleted", "deleted_at"),
+    sqlite_autoincrement=True,
+)
+"""When devices are recorded. `previous`: the values before the last change, which undo it."""

@@ -340,6 +340,7 @@ def test_a_database_from_before_there_were_readers_gets_one(journal: Journal) ->
         connection.execute(text("DROP TABLE range_scan"))
         connection.execute(text("DROP TABLE segments"))
         connection.execute(text("DROP TABLE recordings"))
+        connection.execute(text("DROP TABLE schedules"))
         connection.execute(text("ALTER TABLE grants DROP COLUMN store"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     journal.close()
