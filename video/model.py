@@ -153,7 +153,8 @@ class SegmentPlan:
 class SegmentProgress:
     """A file that grows, or was closed. `started_at` and `ended_at` are times of the wall clock,
     true to the server's clock within a second. `header`: bytes of `ftyp` and `moov`. `reason`: why
-    it ended, empty for one that was closed after its time (`asked`, `format`, `stream`, `disk`)."""
+    it ended, empty for one that was closed after its time (`asked`, `format`, `stream`, `disk`).
+    `error`: what the disk said."""
 
     path: Path
     started_at: datetime
@@ -164,6 +165,7 @@ class SegmentProgress:
     format: Format
     is_closed: bool = False
     reason: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
