@@ -30,6 +30,7 @@ from settings import Settings
 from sources.build import build_sources, source_rules
 from sources.source import Source
 from store.json_file import CannotKeep, CannotOpen
+from video.build import VideoOptions, build_video
 from web import application
 from web.build import WebOptions, build_web
 from web.http.monitor import Monitor
@@ -61,6 +62,7 @@ def build_monitor(
     packages.add(build_accounts(select(AccountsOptions), clock, fleet, audit))
     inventory = packages.add(build_inventory(select(InventoryOptions), clock, fleet))
     packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
+    packages.add(build_video(select(VideoOptions), clock, fleet))
     return packages.add(build_web(select(WebOptions), clock, packages)).monitor
 
 

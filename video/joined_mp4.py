@@ -23,7 +23,7 @@ from typing import NamedTuple
 from video.mp4_boxes import BrokenMp4, Header, as_box, box_at, boxes, with_duration
 from video.mp4_fragments import NO_KEY, Scan, opened, read_at, runs_of, scan
 
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024
 MOST_REFERENCES = 65_000
 MOST_REFERENCE_BYTES = 1 << 30
 """An index has 16 bits for the number of its entries and 31 for the bytes of one."""

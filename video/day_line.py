@@ -1,0 +1,116 @@
+"""The day of a camera as a line: what is recorded, what is missing, where its hours are. Pure.
+
+A day is that of a zone, so it has 23 or 25 hours where the clocks change; every place on the line
+is a moment of UTC, so that no hour covers another one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from video.recorded import Segment
+
+TOGETHER = timedelta(seconds=2)
+"""Files that follow each other within this time have no gap between them."""
+HOUR = timedelta(hours=1)
+
+
+class Stretch(NamedTuple):
+    """A time, in UTC, from `start` to before `end`."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.start).total_seconds()
+
+
+class HourMark(NamedTuple):
+    """A full hour of the day: its moment, and its name, which a longer day has twice."""
+
+    at: datetime
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """What is on the disk for one day, up to now. `present` and `missing` do not overlap; what is
+    still to come is neither."""
+
+    day: Stretch
+    hours: tuple[HourMark, ...]
+    present: tuple[Stretch, ...]
+    missing: tuple[Stretch, ...]
+
+    @property
+    def recorded_seconds(self) -> float:
+        return sum(stretch.seconds for stretch in self.present)
+
+
+def day_of(day: date, zone: tzinfo | None) -> Stretch:
+    """The day in a zone; None: that of this server. Raises OverflowError at the end of times."""
+    start, end = (_midnight(date_, zone) for date_ in (day, day + timedelta(days=1)))
+    return Stretch(start, end)
+
+
+def _midnight(day: date, zone: tzinfo | None) -> datetime:
+    """The beginning of a day in UTC. Where the clocks skip midnight, it is the first moment after
+    it: the time that does not exist is read with the offset before the change."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def hour_marks(day: Stretch, zone: tzinfo | None) -> tuple[HourMark, ...]:
+    """The full hours of the local clock, in order: 23, 24 or 25."""
+    marks, at = [], day.start
+    while at < day.end:
+        local = at.astimezone(zone)
+        past = timedelta(minutes=local.minute, seconds=local.second)
+        if not past:
+            marks.append(HourMark(at, f"{local:%H}:00"))
+        at += HOUR - past
+    return tuple(marks)
+
+
+def day_line(day: Stretch, zone: tzinfo | None, files: Iterable[Segment], now: datetime) -> DayLine:
+    """The line of a day from the files of one stream, in any order."""
+    present = _together(sorted(_within(files, day)))
+    missing = _between(present, Stretch(day.start, min(day.end, max(now, day.start))))
+    return DayLine(day, hour_marks(day, zone), tuple(present), tuple(missing))
+
+
+def _within(files: Iterable[Segment], day: Stretch) -> Iterable[Stretch]:
+    """The parts of files that can be played and are of this day."""
+    for file in files:
+        start, end = max(file.started_at, day.start), min(file.ended_at, day.end)
+        if start < end and not file.damaged:
+            yield Stretch(start, end)
+
+
+def _together(parts: Sequence[Stretch]) -> list[Stretch]:
+    joined: list[Stretch] = []
+    for part in parts:
+        if joined and part.start <= joined[-1].end + TOGETHER:
+            joined[-1] = Stretch(joined[-1].start, max(joined[-1].end, part.end))
+        else:
+            joined.append(part)
+    return joined
+
+
+def _between(present: Sequence[Stretch], whole: Stretch) -> Iterable[Stretch]:
+    """What of a time is not present."""
+    at = whole.start
+    for stretch in present:
+        if at + TOGETHER < stretch.start:
+            yield Stretch(at, stretch.start)
+        at = max(at, stretch.end)
+    if at + TOGETHER < whole.end:
+        yield Stretch(at, whole.end)
+
+
+def covered(file: Segment, ranges: Sequence[tuple[datetime, datetime | None]]) -> bool:
+    """True if one of these ranges has a part of the file."""
+    return any(
+        start < file.ended_at and (end is None or file.started_at < end) for start, end in ranges
+    )
