@@ -103,5 +103,5 @@ def build_accounts(
     jwt_tokens = JwtTokens(key_source("ticket", options.jwt_secret_key), clock)
     preferences = Preferences(fleet.journal.engine)
     package = AccountsPackage(options, clock, audit, accounts, jwt_tokens, preferences)
-    fleet.journal_writer.on_recovery = package.load
+    fleet.journal_writer.on_recovery.append(package.load)
     return package

@@ -13,7 +13,7 @@ from fleet.package import Package, Packages
 from settings import Settings
 from tests.home import ROOT, Home, Running, until
 
-VIDEO = '''
+STILLS = '''
 """Looks at cameras."""
 
 from collections.abc import Callable, Sequence
@@ -25,13 +25,13 @@ from fleet.package import Job, Package
 
 
 @dataclass(frozen=True)
-class VideoOptions:
+class StillsOptions:
     auto_scan_interval: int
 
 
 @dataclass(frozen=True)
-class VideoPackage(Package):
-    options: VideoOptions
+class StillsPackage(Package):
+    options: StillsOptions
     fleet: FleetPackage
 
     def jobs(self) -> Sequence[Job]:
@@ -41,29 +41,29 @@ class VideoPackage(Package):
         return f"{len(self.fleet.tracker.devices())} stills taken"
 
 
-def build_video(
-    options: VideoOptions, clock: Callable[[], datetime], fleet: FleetPackage
-) -> VideoPackage:
-    return VideoPackage(options, fleet)
+def build_stills(
+    options: StillsOptions, clock: Callable[[], datetime], fleet: FleetPackage
+) -> StillsPackage:
+    return StillsPackage(options, fleet)
 '''
 LINES = {
-    "from web import application\n": "from video.build import VideoOptions, build_video\n",
+    "from web import application\n": "from stills.build import StillsOptions, build_stills\n",
     "    return packages.add(build_web(": (
-        "    packages.add(build_video(select(VideoOptions), clock, fleet))\n"
+        "    packages.add(build_stills(select(StillsOptions), clock, fleet))\n"
     ),
 }
 """What a new package costs `app.py`: each line stands before the one that it is named by."""
 
 
 @pytest.fixture
-def with_video(tmp_path: Path) -> Iterator[Running]:
+def with_stills(tmp_path: Path) -> Iterator[Running]:
     """The program with one more package, as a real process."""
     root = tmp_path / "program"
     hidden = shutil.ignore_patterns(".*", "__pycache__", "tests", "docs", "data", "bench")
     shutil.copytree(ROOT, root, ignore=hidden)
-    (root / "video").mkdir()
-    (root / "video" / "__init__.py").write_text('"""What do we see?"""\n')
-    (root / "video" / "build.py").write_text(VIDEO)
+    (root / "stills").mkdir()
+    (root / "stills" / "__init__.py").write_text('"""What do we see?"""\n')
+    (root / "stills" / "build.py").write_text(STILLS)
     text = (root / "app.py").read_text()
     for place, line in LINES.items():
         assert text.count(place) == 1
@@ -82,19 +82,19 @@ def home(make_home: Callable[..., Home]) -> Home:
     return make_home()
 
 
-def test_a_new_package_costs_two_lines_of_app_py_and_its_jobs_run(with_video: Running) -> None:
+def test_a_new_package_costs_two_lines_of_app_py_and_its_jobs_run(with_stills: Running) -> None:
     old = (ROOT / "app.py").read_text().splitlines()
-    new = (with_video.root / "app.py").read_text().splitlines()
+    new = (with_stills.root / "app.py").read_text().splitlines()
     changed = [line for line in unified_diff(old, new, n=0) if line[:2] not in ("--", "++", "@@")]
     assert [line[0] for line in changed] == ["+", "+"]
 
     def stills() -> str:
-        rows = {row["name"]: row for row in with_video.get("/api/jobs").json}
+        rows = {row["name"]: row for row in with_stills.get("/api/jobs").json}
         assert rows["stills"]["title"] == "Take stills"
         return str(rows["stills"]["last_result"] or "")
 
     assert until(stills, 30, "the job of the new package ran") == "0 stills taken"
-    assert "Take stills" in with_video.get("/settings/jobs").body.decode()
+    assert "Take stills" in with_stills.get("/settings/jobs").body.decode()
 
 
 def test_packages_stop_in_the_reverse_of_the_order_in_which_they_start() -> None:
@@ -126,12 +126,12 @@ def test_a_package_takes_part_in_every_minute_and_every_day(home: Home) -> None:
 
 
 def test_every_package_is_found_by_its_class_and_a_missing_one_is_named(home: Home) -> None:
-    class VideoPackage(Package):
+    class StillsPackage(Package):
         pass
 
     assert home.monitor.packages.find(FleetPackage).tracker is home.monitor.tracker
-    with pytest.raises(LookupError, match="VideoPackage"):
-        home.monitor.packages.find(VideoPackage)
+    with pytest.raises(LookupError, match="StillsPackage"):
+        home.monitor.packages.find(StillsPackage)
 
 
 def test_a_package_gets_the_options_that_it_names_and_no_others() -> None:

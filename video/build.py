@@ -7,7 +7,12 @@ from pathlib import Path
 
 from fleet.build import FleetPackage
 from fleet.package import Package
+from fleet.texts import sentences
+from store.json_file import CannotOpen
+from store.sql import Unreachable
+from video.due_watch import DueWatch
 from video.library import Library, open_library
+from video.schedules import Schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +24,37 @@ class VideoOptions:
 
 @dataclass(frozen=True, slots=True)
 class VideoPackage(Package):
-    """What is recorded, as lists and as files to play."""
+    """What is recorded, as lists and as files to play, and when it is recorded."""
 
     library: Library
+    schedules: Schedules
+    due_watch: DueWatch
+
+    def open(self) -> None:
+        try:
+            self.schedules.open()
+        except Unreachable as error:
+            raise CannotOpen(sentences(str(error), "Check DATABASE_URL and DATA_DIR.")) from error
+
+    def start(self) -> None:
+        self.due_watch.start()
+
+    def stop(self) -> None:
+        self.due_watch.stop()
 
     def forget(self) -> str:
         count = self.library.forget_thumbnails()
-        return f"{count} thumbnails deleted" if count else ""
+        thumbnails = f"{count} thumbnails" if count else ""
+        return " and ".join(filter(None, (thumbnails, self.schedules.forget())))
 
 
 def build_video(
     options: VideoOptions, clock: Callable[[], datetime], fleet: FleetPackage
 ) -> VideoPackage:
-    """Build the library beside the journal."""
-    return VideoPackage(open_library(fleet.journal.engine, options.media_dir, clock))
+    """Build the library and the schedules beside the journal."""
+    schedules = Schedules(fleet.journal.engine, clock)
+    due_watch = DueWatch(schedules.schedules, fleet.tracker.fleet, clock)
+    schedules.on_change = due_watch.wake
+    fleet.journal_writer.on_recovery.append(schedules.open)
+    library = open_library(fleet.journal.engine, options.media_dir, clock)
+    return VideoPackage(library, schedules, due_watch)

@@ -17,7 +17,8 @@ SHORTEST_WAIT = 0.05
 
 
 class DueWatch:
-    """Calls `set_due` with all that is due: at the start, and after each change of it.
+    """Calls `set_due` with all that is due: at the start, and after each change of it. Without a
+    recorder that does nothing.
 
     It waits by the monotonic clock, so a step of the wall clock neither stops nor hurries it.
     """
@@ -27,12 +28,12 @@ class DueWatch:
         schedules: Callable[[], Sequence[Schedule]],
         fleet: Callable[[], Fleet],
         clock: Callable[[], datetime],
-        set_due: Callable[[frozenset[Due]], None],
+        set_due: Callable[[frozenset[Due]], None] = lambda _due: None,
     ) -> None:
+        self.set_due = set_due
         self._schedules = schedules
         self._fleet = fleet
         self._clock = clock
-        self._set_due = set_due
         self._due: frozenset[Due] | None = None
         self._wakes = Event()
         self._ends = False
@@ -61,7 +62,7 @@ class DueWatch:
         now, schedules = self._clock(), self._schedules()
         due = due_now(schedules, self._fleet(), now)
         if due != self._due:
-            self._set_due(due)
+            self.set_due(due)
             self._due = due
         change = next_change_of(schedules, now)
         seconds = (change - now).total_seconds() if change else LONGEST_WAIT

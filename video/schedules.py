@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from fleet.labels import counted
 from fleet.model import NotFound, Refused
 from video import schedule_rows as rows
 from video.schedule import Schedule
@@ -134,7 +135,7 @@ class Schedules:
         return stored
 
     def forget(self) -> str:
-        """Remove for good what was deleted long ago; what was done."""
+        """Remove for good what was deleted long ago; what and how much."""
         before = self.clock() - KEPT
         with self._lock:
             count = rows.remove_deleted(self._engine, before)
@@ -143,7 +144,7 @@ class Schedules:
                 for id, stored in self._all.items()
                 if stored.deleted_at is None or stored.deleted_at >= before
             }
-        return f"{count} deleted schedules removed" if count else ""
+        return counted(count, "schedule") if count else ""
 
     def forget_devices(self, ids: Sequence[int]) -> None:
         """Take deleted devices out of all schedules. One that was for them alone is deleted."""

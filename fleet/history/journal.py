@@ -124,7 +124,7 @@ class JournalWriter:
         self.tracker = tracker
         self.journal = journal
         self.also_deliver = also_deliver
-        self.on_recovery: Callable[[], None] = lambda: None
+        self.on_recovery: list[Callable[[], None]] = []
         self.trouble = ""
         self.has_rolled_up = False
         self._error = ""
@@ -215,7 +215,8 @@ class JournalWriter:
 
     def _report_recovery(self) -> None:
         if self.trouble:
-            self.on_recovery()
+            for load in self.on_recovery:
+                load()
             self.journal.readers.wake()
             log.info("The SQL database is available again.")
         self.trouble = ""

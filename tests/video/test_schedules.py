@@ -108,7 +108,7 @@ def test_a_deleted_schedule_is_removed_for_good_after_a_month(
     clock.forward(days=29)
     assert schedules.forget() == ""
     clock.forward(days=2)
-    assert schedules.forget() == "1 deleted schedules removed"
+    assert schedules.forget() == "1 schedule"
     with pytest.raises(NotFound):
         schedules.undo(deleted.id, deleted.revision)
     assert schedules.add(NIGHTS, "ann").id > added.id  # no number is given twice
