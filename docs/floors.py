@@ -26,6 +26,7 @@ FLOORS = {
     "server": 8,
     "app": 9,
     "gunicorn.conf": 10,
+    "video_worker": 10,
     "commands": 10,
     "cli": 11,
 }

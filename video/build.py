@@ -12,7 +12,9 @@ from store.json_file import CannotOpen
 from store.sql import Unreachable
 from video.due_watch import DueWatch
 from video.library import Library, open_library
+from video.model import NotOpened, OpenedStream, StreamKey
 from video.schedules import Schedules
+from video.streams import Opener, Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,10 @@ class VideoOptions:
 
 @dataclass(frozen=True, slots=True)
 class VideoPackage(Package):
-    """What is recorded, as lists and as files to play, and when it is recorded."""
+    """The streams that somebody needs, what is recorded of them, as lists and as files to play,
+    and when it is recorded. No process is started before the first stream."""
 
+    streams: Streams
     library: Library
     schedules: Schedules
     due_watch: DueWatch
@@ -37,10 +41,12 @@ class VideoPackage(Package):
             raise CannotOpen(sentences(str(error), "Check DATABASE_URL and DATA_DIR.")) from error
 
     def start(self) -> None:
+        self.streams.start()
         self.due_watch.start()
 
     def stop(self) -> None:
         self.due_watch.stop()
+        self.streams.stop()
 
     def forget(self) -> str:
         count = self.library.forget_thumbnails()
@@ -49,12 +55,28 @@ class VideoPackage(Package):
 
 
 def build_video(
-    options: VideoOptions, clock: Callable[[], datetime], fleet: FleetPackage
+    options: VideoOptions,
+    clock: Callable[[], datetime],
+    fleet: FleetPackage,
+    opener: Opener | None = None,
 ) -> VideoPackage:
-    """Build the library and the schedules beside the journal."""
+    """Build the streams, which `opener` opens, and the library and the schedules beside the
+    journal."""
+    streams = Streams(opener or _NoOpener(), clock)
     schedules = Schedules(fleet.journal.engine, clock)
     due_watch = DueWatch(schedules.schedules, fleet.tracker.fleet, clock)
     schedules.on_change = due_watch.wake
     fleet.journal_writer.on_recovery.append(schedules.open)
     library = open_library(fleet.journal.engine, options.media_dir, clock)
-    return VideoPackage(library, schedules, due_watch)
+    return VideoPackage(streams, library, schedules, due_watch)
+
+
+class _NoOpener:
+    """Opens nothing."""
+
+    def open(self, _key: StreamKey) -> OpenedStream:
+        raise NotOpened("This server cannot open streams")
+
+    def closed(self, _key: StreamKey) -> None: ...
+
+    def alive(self, _key: StreamKey, _at: float) -> None: ...

@@ -26,6 +26,12 @@ class RecordingLease:
         self.number = number
         self._on_stop = on_stop
 
+    def head(self) -> dict[str, Any]:
+        """What the child has to know of it."""
+        device, name = self.key
+        plan = plan_head(self.plan)
+        return {"lease": self.number, "device": device, "name": name, "plan": plan}
+
     def stop(self) -> None:
         """End the recording. The last segment is closed meanwhile, and comes to `on_segment`."""
         self._on_stop(self)
@@ -62,5 +68,5 @@ class Stream:
             "version": self.version,
             "mp4": self.viewers.is_watched_as(MP4),
             "pictures": sorted(self.viewers.picture_options()),
-            "record": {"lease": lease.number, **plan_head(lease.plan)} if lease else None,
+            "record": lease.head() if lease else None,
         }

@@ -6,12 +6,12 @@ between attempts run on the monotonic clock.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from queue import SimpleQueue
 from threading import Condition, Thread
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from video import messages
 from video.leases import RecordingLease, Stream
@@ -58,14 +58,17 @@ ALIVE_EVERY = 4.0
 """Seconds between two proofs that a reader is alive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opener:
-    """How streams are opened, by the packages above. `open` blocks and raises NotOpened; `closed`
-    gives the session back; `alive` tells at which time of the monotonic clock packets came."""
+class Opener(Protocol):
+    """What opens streams (discovery/stream_opening.py)."""
 
-    open: Callable[[StreamKey], OpenedStream]
-    closed: Callable[[StreamKey], object]
-    alive: Callable[[StreamKey, float], object]
+    def open(self, key: StreamKey) -> OpenedStream:
+        """Open a stream, which takes seconds. Raises NotOpened."""
+
+    def closed(self, key: StreamKey) -> None:
+        """Take the session of a stream back: its sockets are closed. Never blocks."""
+
+    def alive(self, key: StreamKey, at: float) -> None:
+        """Note that packets came at this time of the monotonic clock."""
 
 
 class Streams:

@@ -1,0 +1,115 @@
+"""One stream of a child: its connection, read in steps, and its pipeline."""
+
+import time
+
+from video.depacketizer import Arrival
+from video.model import NO_PICTURE, RETRYING, LinkCounts, OpenedStream
+from video.reader.connection import Connection, Ended, MakePlaying
+from video.reader.pipeline import Pipeline
+from video.reader.sinks import Send
+
+SILENCE = 10.0
+"""Seconds without video after which a stream is ended."""
+WATCHED, RECORDED = 0.03, 0.2
+"""Seconds between two reads: what nobody watches is read in larger steps, at half the CPU."""
+MUCH = 48 * 1024
+"""Bytes of one read after which the next one comes sooner: the buffer of the socket is limited."""
+COUNTS = 10.0
+"""Seconds between two counts."""
+
+
+class Reading:
+    """A stream that is read, or ends. `next_at`: when `look_after` is due (monotonic clock)."""
+
+    def __init__(
+        self, number: int, opened: OpenedStream, send: Send, make_playing: MakePlaying, now: float
+    ) -> None:
+        self.number = number
+        self.pipeline = Pipeline(number, opened, send, now)
+        self.next_at = now
+        self.packet_at: float | None = None
+        self.is_over = False
+        self.end = ("", "")
+        self._connection = Connection(opened, make_playing)
+        self._video_by = now + SILENCE
+        self._counts_at = now + COUNTS
+        self._looked_at = now
+        self._is_ending = False
+        self._is_drained = False
+        self._step = WATCHED
+
+    def finish(self, activity: str, reason: str, file_reason: str, now: float) -> None:
+        """End the session and close the files; `is_over` tells when."""
+        if not self._is_ending:
+            self._is_ending = True
+            self.end = activity, reason
+            self._connection.end(now)
+            self.pipeline.end(file_reason)
+            self.next_at = now
+
+    def look_after(self, now: float) -> None:
+        """Read what has come, or see to the end."""
+        if self._is_ending:
+            self._drain(now)
+            return
+        try:
+            self._read(now)
+        except Ended as error:
+            self.finish(RETRYING, str(error), "stream", now)
+            return
+        if self.pipeline.is_done:
+            self.finish(RETRYING, "internal error", "stream", now)
+        elif not self.pipeline.has_video:
+            reason = " ".join(self.pipeline.notes) or "The device offers no video."
+            self.finish(NO_PICTURE, reason, "stream", now)
+        elif self._is_silent(now):
+            self.finish(NO_PICTURE, self._silence(), "stream", now)
+
+    def counts(self, now: float) -> LinkCounts | None:
+        """The counts, if they are due or the stream is over."""
+        if now < self._counts_at and not self.is_over:
+            return None
+        self._counts_at = now + COUNTS
+        return self.pipeline.counting.take(now, self.pipeline.lost)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._connection.close()
+
+    def _read(self, now: float) -> None:
+        packets = self._connection.read(now)
+        size = sum(len(data) for _channel, data in packets)
+        if packets:
+            at = time.time()
+            self.packet_at = now
+            self.pipeline.put([Arrival(channel, data, now, at) for channel, data in packets])
+        is_watched = self.pipeline.is_watched or not self.pipeline.is_playing
+        if size > MUCH:
+            self._step /= 2
+        elif size < MUCH / 4:
+            self._step *= 2
+        self._step = min(max(self._step, WATCHED), WATCHED if is_watched else RECORDED)
+        # On a common grid, so that all streams of a child are read in one go.
+        self.next_at = (now // self._step + 1) * self._step
+
+    def _is_silent(self, now: float) -> bool:
+        """Nothing came for too long, while this process looked."""
+        was_asleep = now - self._looked_at > SILENCE / 4
+        self._looked_at = now
+        if was_asleep:
+            self._video_by = now + SILENCE
+        if (video_at := self.pipeline.counting.video_at) is not None:
+            self._video_by = max(self._video_by, video_at + SILENCE)
+        return now > self._video_by
+
+    def _silence(self) -> str:
+        if self.pipeline.counting.video_at is not None:
+            return f"Connected, but no picture for {SILENCE:.0f} s"
+        if self.packet_at is not None:
+            return "Connected, but the device sends no video"
+        return "Connected, but the device sends nothing"
+
+    def _drain(self, now: float) -> None:
+        self._is_drained = self._is_drained or self._connection.is_drained(now)
+        self.is_over = self._is_drained and self.pipeline.is_done
+        self.next_at = now + WATCHED

@@ -1,0 +1,84 @@
+"""What is made of the packets of a stream, as long as somebody wants it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from video import messages
+from video.message_values import (
+    fragment_head,
+    init_head,
+    picture_head,
+    plan_of,
+    segment_head,
+)
+from video.messages import Message
+from video.model import Fragment, Init, Picture, SegmentProgress, StreamKey
+from video.packets import EncodedPacket
+from video.watching import PictureOptions
+
+Send = Callable[[Message], object]
+
+
+class Mp4Sink(Protocol):
+    """Live MP4 of packets, from the next key frame on."""
+
+    def feed(self, packet: EncodedPacket) -> Iterable[Init | Fragment]: ...
+
+
+class PictureSink(Protocol):
+    """Pictures of packets, from the next key frame on."""
+
+    def feed(self, packet: EncodedPacket) -> Iterable[Picture]: ...
+    def close(self) -> None: ...
+
+
+class Recording:
+    """The recording of a stream, whose files are told to the monitor."""
+
+    def __init__(
+        self, send: Send, number: int, head: Mapping[str, Any], notes: Sequence[str]
+    ) -> None:
+        self.lease = head["lease"]
+        self._send = send
+        self._number = number
+        key = StreamKey(head["device"], head["name"])
+        module = import_module("video.segment_file")
+        self._writer = module.SegmentWriter(key, plan_of(head["plan"]), self._tell, notes)
+
+    def feed(self, packet: EncodedPacket) -> None:
+        """Write a packet; blocks as the disk does."""
+        self._writer.write(packet)
+
+    def tick(self, now: float) -> None:
+        """Write what has waited long enough, where no packet comes."""
+        self._writer.tick(now)
+
+    def close(self, reason: str) -> None:
+        """Close the file that is open."""
+        self._writer.close(reason)
+
+    def _tell(self, segment: SegmentProgress) -> None:
+        head = {"lease": self.lease, **segment_head(segment)}
+        self._send(Message(messages.SEGMENT, self._number, head))
+
+
+def live_message(number: int, value: Init | Fragment) -> Message:
+    if isinstance(value, Init):
+        return Message(messages.INIT, number, init_head(value), value.data)
+    return Message(messages.FRAGMENT, number, fragment_head(value), value.data)
+
+
+def picture_message(number: int, options: PictureOptions, picture: Picture) -> Message:
+    head = {"options": options, **picture_head(picture)}
+    return Message(messages.PICTURE, number, head, picture.data)
+
+
+def make_mp4() -> Mp4Sink:
+    module = import_module("video.live_mp4")
+    return cast(Mp4Sink, module.LiveMp4())
+
+
+def make_pictures(options: PictureOptions) -> PictureSink:
+    module = import_module("video.jpegs")
+    return cast(PictureSink, module.Jpegs(*options))
