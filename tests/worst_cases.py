@@ -27,6 +27,10 @@ ENDS = ("", "!", "\x00")
 BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("accounts/account_rows.py", r"(\d\d):(\d\d)-(\d\d):(\d\d)"): ("08:00-18:0",),
     ("accounts/names.py", "[ -]"): ("LATIN",),
+    ("video/healing.py", r"(\d{8}T\d{6})(\d{3})Z\.(main|sub)\.mp4"): (
+        "20261128T140500123Z.main.mp",
+        "20261128T",
+    ),
     ("accounts/jwt_tokens.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("inventory/uploads.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("fleet/identity.py", "(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\\.){2}[0-9a-f]{4}"): (

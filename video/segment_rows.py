@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
@@ -82,12 +82,19 @@ def unclosed(engine: "Engine") -> list[Segment]:
     return _found(engine, select(segments).where(segments.c.closed.is_(False)))
 
 
-def files(engine: "Engine", device: int) -> dict[str, int]:
-    """The names of a device's files with the numbers of their rows, without damaged ones."""
-    query = select(segments.c.file, segments.c.id)
-    query = query.where(segments.c.device == device, segments.c.damaged == "")
+class Known(NamedTuple):
+    """The row of a file, and why it cannot be played."""
+
+    id: int
+    damaged: str
+
+
+def known(engine: "Engine", device: int) -> dict[str, Known]:
+    """All files of a device by their names."""
+    query = select(segments.c.file, segments.c.id, segments.c.damaged)
+    query = query.where(segments.c.device == device)
     with translated_errors(), engine.connect() as connection:
-        return {row.file: row.id for row in connection.execute(query)}
+        return {file: Known(id, damaged) for file, id, damaged in connection.execute(query)}
 
 
 def devices(engine: "Engine") -> frozenset[int]:
@@ -103,7 +110,7 @@ def total_size(engine: "Engine") -> int:
 
 
 def mark_damaged(engine: "Engine", ids: Sequence[int], damaged: str) -> None:
-    """Say why these files cannot be played. Their rows are closed."""
+    """Say why these files cannot be played; empty if they can. Their rows are closed."""
     for part in _parts(ids):
         change = update(segments).where(segments.c.id.in_(part))
         with translated_errors(), engine.begin() as connection:
