@@ -125,3 +125,24 @@ class Sound:
 
 def _name(coding: AudioCoding) -> str:
     return NAMES.get(coding.encoding, coding.encoding)
+
+
+def silence(coding: AudioCoding) -> bytes:
+    """A block of AAC of this coding in which nothing is heard; empty where it cannot be made."""
+    import av
+
+    layout = {1: "mono", 2: "stereo"}.get(coding.channels)
+    if layout is None:
+        return b""
+    try:
+        encoder: Any = av.CodecContext.create("aac", "w")
+        encoder.sample_rate, encoder.layout, encoder.format = coding.rate, layout, "fltp"
+        frame = av.AudioFrame(format="fltp", layout=layout, samples=SAMPLES)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        frame.sample_rate = coding.rate
+        # The first block is what the encoder needs before the sound begins.
+        blocks = [bytes(block) for _ in range(4) for block in encoder.encode(frame)]
+    except (ValueError, av.error.FFmpegError):
+        return b""
+    return blocks[-1] if blocks else b""
