@@ -15,25 +15,6 @@ MAX_WAITING = 1 << 20
 """Bytes of sound that wait for the picture."""
 
 
-class Untranscodable(Exception):
-    """Sound that MP4 cannot hold and that cannot be recoded; the text says so."""
-
-
-class Transcoder:
-    """Sound of any kind as AAC."""
-
-    note = ""
-
-    def as_aac(self, packet: EncodedPacket) -> list[EncodedPacket]:
-        """The blocks of AAC that a packet makes. Raises Untranscodable."""
-        if packet.coding.encoding == "aac":
-            return [packet]
-        raise Untranscodable(f"The sound ({packet.coding.encoding}) is left out")
-
-    def close(self) -> None:
-        """Give the encoder back."""
-
-
 class AudioLine:
     """The sound of one file. `base`: the time of its first picture."""
 

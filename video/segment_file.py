@@ -12,12 +12,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from video.audio import NAMES, Sound
 from video.codec_strings import format_of
 from video.model import SegmentPlan, SegmentProgress, StreamKey
 from video.mp4_header import AUDIO_TRACK, VIDEO_SCALE, VIDEO_TRACK, header
 from video.mp4_samples import Run, Sample, fragment, length_prefixed
 from video.packets import AUDIO, AudioCoding, EncodedPacket, VideoCoding
-from video.segment_audio import MAX_SILENCE, AudioLine, Transcoder, Untranscodable
+from video.segment_audio import MAX_SILENCE, AudioLine
 
 FRAGMENT = 2.0
 """Seconds after which what has come is written."""
@@ -184,7 +185,7 @@ class SegmentWriter:
         self._folder: int | None = None
         self._segment: Segment | None = None
         self._former: Segment | None = None
-        self._transcoder = Transcoder()
+        self._sound = Sound()
         self._audio: tuple[AudioCoding, float] | None = None
 
     def note(self, notes: Sequence[str]) -> None:
@@ -208,12 +209,6 @@ class SegmentWriter:
         if self._folder is not None:
             os.close(self._folder)
             self._folder = None
-        self._transcoder.close()
-
-    def fail(self, error: str) -> None:
-        """End the recording, since the disk does not keep up: what waits is lost."""
-        if not self.error:
-            self._fail(error)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
@@ -335,12 +330,11 @@ class SegmentWriter:
         """Take sound; whatever is wrong with it never ends the picture."""
         if not self._plan.with_audio:
             return
-        try:
-            blocks = self._transcoder.as_aac(packet)
-        except Untranscodable as error:
-            self._audio_note = str(error)
-            return
-        self._audio_note = self._transcoder.note
+        blocks = self._sound.as_aac(packet)
+        self._audio_note = self._sound.note
+        if not self._audio_note and packet.coding.encoding != "aac":
+            name = NAMES.get(packet.coding.encoding, packet.coding.encoding)
+            self._audio_note = f"The sound ({name}) is recorded as AAC."
         for block in blocks:
             assert isinstance(block.coding, AudioCoding)
             self._audio = (block.coding, block.dts)

@@ -13,7 +13,7 @@ from tests.video import encoded
 from tests.video.encoded import AAC, MONOTONIC, NOON
 from video.model import SegmentPlan, SegmentProgress, StreamKey
 from video.mp4_fragments import scan
-from video.packets import EncodedPacket
+from video.packets import AudioCoding, EncodedPacket
 from video.segment_file import SegmentWriter, file_name
 
 START = datetime.fromtimestamp(NOON, UTC)
@@ -245,6 +245,34 @@ def test_sound_is_kept_without_holes_across_files(
         starts = sounds_in(report.path)
         assert starts[0][0] == pytest.approx(0, abs=0.07)
         assert all(length == pytest.approx(0.064) for _start, length in starts[:-1])
+
+
+@pytest.mark.parametrize("encoding", ["pcm_alaw", "pcm_mulaw"])
+def test_sound_of_telephones_becomes_aac(
+    recorded: Recorded, pictures: list[EncodedPacket], encoding: str
+) -> None:
+    """What cameras send from the factory, and MP4 cannot hold. Blocks of 20 ms."""
+    coding = AudioCoding(encoding, 8000, 1)
+    blocks = [
+        replace(block, data=bytes(range(160)), coding=coding)
+        for block in encoded.sound(6.0, coding=AudioCoding(encoding, 51200, 1))
+    ]
+    [report] = recorded.write(encoded.together(pictures, blocks)).closed()
+    assert len(encoded.frames_of(report.path)) == 60
+    assert report.format.audio == "aac"
+    assert report.format.notes == ("The sound (G.711) is recorded as AAC.",)
+    lengths = [length for _start, length in sounds_in(report.path)]
+    assert sum(lengths) == pytest.approx(6.0, abs=0.3)
+    assert sounds_in(report.path)[0][0] < 0.3
+
+
+def test_sound_that_nothing_can_read_is_left_out_and_named(
+    recorded: Recorded, pictures: list[EncodedPacket]
+) -> None:
+    blocks = list(encoded.sound(6.0, coding=AudioCoding("g729x", 8000, 1)))
+    [report] = recorded.write(encoded.together(pictures, blocks)).closed()
+    assert len(encoded.frames_of(report.path)) == 60
+    assert (report.format.audio, report.format.notes) == ("", ("The sound (g729x) is left out.",))
 
 
 def test_sound_that_comes_later_than_the_header_begins_with_the_next_file(
