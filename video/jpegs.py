@@ -25,7 +25,7 @@ EARLY = 0.25
 are never exact."""
 
 
-class SharedJpegs:
+class Jpegs:
     """The pictures of one stream for several wishes at once. `errors` counts packets that could not
     be decoded. It begins at the first key frame that it is given."""
 
@@ -96,28 +96,6 @@ class SharedJpegs:
             yield from self._decoder.decode(packet)
         except (ValueError, av.error.FFmpegError):
             self.errors += 1
-
-
-class Jpegs:
-    """The pictures of one stream for one wish."""
-
-    def __init__(self, max_width: int = 1280, max_rate: float = 10.0, quality: int = 80) -> None:
-        self._options = PictureOptions(max_width, max_rate, quality)
-        self._shared = SharedJpegs()
-
-    @property
-    def errors(self) -> int:
-        """Packets that could not be decoded."""
-        return self._shared.errors
-
-    def feed(self, packet: EncodedPacket) -> Iterator[Picture]:
-        """The picture that a packet completes, if its time has come."""
-        for _options, picture in self._shared.feed(packet, (self._options,)):
-            yield picture
-
-    def close(self) -> None:
-        """Give the decoder back."""
-        self._shared = SharedJpegs()
 
 
 class _Decoder:

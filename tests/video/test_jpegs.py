@@ -9,7 +9,7 @@ import pytest
 
 from tests.video.clips import Recorded
 from tests.video.packets_of import packets_of
-from video.jpegs import Jpegs, SharedJpegs
+from video.jpegs import Jpegs
 from video.model import Picture
 from video.packets import EncodedPacket
 from video.watching import PictureOptions
@@ -23,11 +23,10 @@ def shown(picture: Picture) -> av.VideoFrame:
         return next(file.decode(video=0))
 
 
-def pictures(packets: list[EncodedPacket], *options: float) -> list[Picture]:
-    jpegs = Jpegs(*options)
-    result = [picture for packet in packets for picture in jpegs.feed(packet)]
+def pictures(packets: list[EncodedPacket], *options: int) -> list[Picture]:
+    jpegs, wanted = Jpegs(), {PictureOptions(*options)}
+    result = [picture for packet in packets for _, picture in jpegs.feed(packet, wanted)]
     assert jpegs.errors == 0
-    jpegs.close()
     return result
 
 
@@ -94,7 +93,7 @@ def test_a_worse_quality_is_smaller(recorded: Packets) -> None:
 def test_viewers_with_other_wishes_share_the_decoder(recorded: Packets) -> None:
     packets = packets_of(recorded("h264"))
     large, small = PictureOptions(1280, 15, 80), PictureOptions(160, 5, 60)
-    shared = SharedJpegs()
+    shared = Jpegs()
     result = [pair for packet in packets for pair in shared.feed(packet, {large, small})]
     widths = [picture.width for _options, picture in result]
     assert widths.count(320) == pytest.approx(30, abs=1)
@@ -106,9 +105,9 @@ def test_what_cannot_be_decoded_is_counted_and_the_next_key_frame_is_shown(
 ) -> None:
     packets = packets_of(recorded("h264"))
     broken = [replace(packet, data=b"\x00\x00\x01\x65" + bytes(80)) for packet in packets[:8]]
-    jpegs = Jpegs(0, 0)
-    before = [picture for packet in broken for picture in jpegs.feed(packet)]
-    after = [picture for packet in packets for picture in jpegs.feed(packet)]
+    jpegs, wanted = Jpegs(), {PictureOptions(0, 0)}
+    before = [pair for packet in broken for pair in jpegs.feed(packet, wanted)]
+    after = [pair for packet in packets for pair in jpegs.feed(packet, wanted)]
     assert before == []
     assert jpegs.errors > 0
     assert len(after) >= 29

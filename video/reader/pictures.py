@@ -19,7 +19,7 @@ class Pictures:
         self,
         number: int,
         send: Send,
-        make: Callable[[PictureOptions], PictureSink] = make_pictures,
+        make: Callable[[], PictureSink] = make_pictures,
     ) -> None:
         self._number = number
         self._send = send
@@ -68,17 +68,8 @@ class Pictures:
             return packet, self._wanted
 
     def _run(self) -> None:
-        sinks: dict[PictureOptions, PictureSink] = {}
-        try:
-            while (work := self._next()) is not None:
-                packet, wanted = work
-                for options in sinks.keys() - wanted:
-                    sinks.pop(options).close()
-                for options in wanted - sinks.keys():
-                    sinks[options] = self._make(options)
-                for options, sink in sinks.items():
-                    for picture in sink.feed(packet):
-                        self._send(picture_message(self._number, options, picture))
-        finally:
-            for sink in sinks.values():
-                sink.close()
+        sink = self._make()
+        while (work := self._next()) is not None:
+            packet, wanted = work
+            for options, picture in sink.feed(packet, wanted):
+                self._send(picture_message(self._number, options, picture))

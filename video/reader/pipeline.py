@@ -177,7 +177,7 @@ class Pipeline:
     def _apply(self, wants: Mapping[str, Any]) -> None:
         self._apply_recording(wants["record"])
         if wants["mp4"] and not self._mp4:
-            self._mp4 = make_mp4()
+            self._mp4 = make_mp4(self._depacketizer.audio, self.notes)
             for packet in self._group:
                 for value in self._mp4.feed(packet):
                     self._send(live_message(self._number, value))

@@ -1,10 +1,11 @@
 """What is made of the packets of a stream, as long as somebody wants it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import import_module
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from video import messages
+from video.jpegs import Jpegs
+from video.live_mp4 import LiveMp4
 from video.message_values import (
     fragment_head,
     init_head,
@@ -14,7 +15,8 @@ from video.message_values import (
 )
 from video.messages import Message
 from video.model import Fragment, Init, Picture, SegmentProgress, StreamKey
-from video.packets import EncodedPacket
+from video.packets import AudioCoding, EncodedPacket
+from video.segment_file import SegmentWriter
 from video.watching import PictureOptions
 
 Send = Callable[[Message], object]
@@ -27,10 +29,11 @@ class Mp4Sink(Protocol):
 
 
 class PictureSink(Protocol):
-    """Pictures of packets, from the next key frame on."""
+    """Pictures of packets for several wishes at once, from the next key frame on."""
 
-    def feed(self, packet: EncodedPacket) -> Iterable[Picture]: ...
-    def close(self) -> None: ...
+    def feed(
+        self, packet: EncodedPacket, wanted: Collection[PictureOptions]
+    ) -> Iterable[tuple[PictureOptions, Picture]]: ...
 
 
 class Recording:
@@ -43,8 +46,7 @@ class Recording:
         self._send = send
         self._number = number
         key = StreamKey(head["device"], head["name"])
-        module = import_module("video.segment_file")
-        self._writer = module.SegmentWriter(key, plan_of(head["plan"]), self._tell, notes)
+        self._writer = SegmentWriter(key, plan_of(head["plan"]), self._tell, notes)
 
     def feed(self, packet: EncodedPacket) -> None:
         """Write a packet; blocks as the disk does."""
@@ -74,11 +76,9 @@ def picture_message(number: int, options: PictureOptions, picture: Picture) -> M
     return Message(messages.PICTURE, number, head, picture.data)
 
 
-def make_mp4() -> Mp4Sink:
-    module = import_module("video.live_mp4")
-    return cast(Mp4Sink, module.LiveMp4())
+def make_mp4(audio: AudioCoding | None, notes: Sequence[str]) -> Mp4Sink:
+    return LiveMp4(audio, notes)
 
 
-def make_pictures(options: PictureOptions) -> PictureSink:
-    module = import_module("video.jpegs")
-    return cast(PictureSink, module.Jpegs(*options))
+def make_pictures() -> PictureSink:
+    return Jpegs()
