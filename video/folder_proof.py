@@ -51,6 +51,8 @@ class FolderProof:
         self.data_dir = data_dir
         self.trouble = ""
         """The result of the last proof: why nothing can be recorded, or empty."""
+        self.shortage = ""
+        """Why its disk takes no more recordings though it is not full, as the clean-up says."""
         self._lock = Lock()
 
     def prove(self) -> str:
@@ -81,7 +83,7 @@ class FolderProof:
 
     def _space_trouble(self, handle: int) -> str:
         if os.fstatvfs(handle).f_bavail:
-            return ""
+            return self.shortage
         return f"The disk of {self.folder} is full. Free disk space there."
 
     def _open(self) -> int:

@@ -55,6 +55,7 @@ class RecordingRange:
     ended_at: datetime | None
     is_protected: bool = False
     deleted_at: datetime | None = None
+    id: int = 0
 
     def covers(self, segment: StoredSegment) -> bool:
         """True if the file, which is of the same stream, has a part of it."""

@@ -1,0 +1,263 @@
+"""Delete recordings that are too old or too many, and tell how full their disk is.
+
+Files are deleted relative to the open folder, which proved who it is, and no link is followed.
+"""
+
+import logging
+import os
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from video import retention_rows, segment_rows
+from video.folder_proof import FolderProof, NotProved
+from video.retention import (
+    GB,
+    Cleanup,
+    DeviceUse,
+    DiskSpace,
+    Forecast,
+    Limits,
+    RecordingRange,
+    Removal,
+    forecast,
+    plan_cleanup,
+    removal_counts,
+    size_text,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
+BY_AGE_EVERY = 60.0
+"""Seconds between two looks for files that are too old; free space is looked at each time."""
+USES_EVERY = 300.0
+"""Seconds between two sums over all files."""
+HEADROOM_SHARE, HEADROOM_MOST = 0.01, GB
+HEADROOM_SECONDS = 20.0
+"""Free space beyond the limit is for what is written in this time: a share of the disk at least."""
+MAX_ROUNDS = 20
+"""Parts of the index that one clean-up goes through; the rest waits for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The disk of the recordings at a time. `trouble`: why nothing can be recorded, or empty."""
+
+    path: Path
+    disk: DiskSpace | None
+    kept_free: int
+    max_bytes: int
+    forecast: Forecast | None
+    uses: tuple[DeviceUse, ...]
+    trouble: str
+
+
+class Cleaner:
+    """The clean-up of the folder of recordings. `doubt` is why the clock is not trusted, or empty;
+    `in_use` are the devices that are being recorded."""
+
+    def __init__(
+        self,
+        engine: "Engine",
+        proof: FolderProof,
+        limits: Callable[[], Limits],
+        clock: Callable[[], datetime],
+        doubt: Callable[[], str] = lambda: "",
+        in_use: Callable[[], Iterable[int]] = tuple,
+        timer: Callable[[], float] = monotonic,
+    ) -> None:
+        self.engine = engine
+        self.proof = proof
+        self.limits = limits
+        self.clock = clock
+        self.doubt = doubt
+        self.in_use = in_use
+        self.timer = timer
+        self.on_removed: Callable[[Sequence[Removal]], object] = len
+        self._looked_at = float("-inf")
+        self._free: tuple[float, int] | None = None
+        self._rate = 0.0
+        self._uses: tuple[float, tuple[DeviceUse, ...]] | None = None
+        self._failure = ""
+
+    def run(self) -> str:
+        """Look at the free space, and each minute at the age of all files; delete what must go.
+        Return what was done. Raises Unreachable."""
+        try:
+            with self.proof.opened() as folder:
+                return self._run(folder)
+        except NotProved as error:
+            return f"Nothing deleted: {error}"
+
+    def _run(self, folder: int) -> str:
+        disk, limits = space_of(folder), self.limits()
+        headroom = self._headroom(disk)
+        is_short = disk.free < limits.free_on(disk) + headroom // 2
+        now = self.timer()
+        if not is_short and now - self._looked_at < BY_AGE_EVERY:
+            return ""
+        self._looked_at = now
+        removals = self._clean(folder, limits, headroom)
+        self._free = (self.timer(), space_of(folder).free)
+        text = _sentence(removals)
+        if removals:
+            log.info("%s", text)
+            self._uses = None
+        return text
+
+    def _headroom(self, disk: DiskSpace) -> int:
+        """Free bytes to have beyond the limit, by how fast they have become fewer."""
+        now, before = self.timer(), self._free
+        self._free = (now, disk.free)
+        if before and now > before[0]:
+            rate = (before[1] - disk.free) / (now - before[0])
+            self._rate = max(rate, self._rate * 0.9, 0.0)
+        least = min(int(disk.total * HEADROOM_SHARE), HEADROOM_MOST)
+        return min(max(least, int(self._rate * HEADROOM_SECONDS)), disk.total // 4)
+
+    def _clean(self, folder: int, limits: Limits, headroom: int) -> list[Removal]:
+        now, is_trusted = self.clock(), not self.doubt()
+        removed: list[Removal] = []
+        for _ in range(MAX_ROUNDS):
+            known = retention_rows.candidates(self.engine, now, limits, by_age=is_trusted)
+            ranges = retention_rows.ranges(self.engine, known.files)
+            cleanup = plan_cleanup(
+                known.files,
+                ranges,
+                space_of(folder),
+                limits,
+                now,
+                clock_is_trusted=is_trusted,
+                used=segment_rows.total_size(self.engine),
+                headroom=headroom,
+            )
+            done = self._delete(folder, cleanup.removals)
+            removed += done
+            self._remove_recordings(done, ranges)
+            if len(done) < len(cleanup.removals):
+                break
+            if not (done and known.has_more):
+                retention_rows.remove_recordings(self.engine, known.discarded)
+                break
+        self._note_shortage(space_of(folder), limits, cleanup)
+        if removed:
+            self._remove_empty_folders(folder)
+        return removed
+
+    def _remove_recordings(
+        self, removals: Sequence[Removal], ranges: Sequence[RecordingRange]
+    ) -> None:
+        """Remove the recordings that have ended and lost their last file."""
+        touched = {(each.segment.device, each.segment.stream) for each in removals}
+        ended = [each for each in ranges if (each.device, each.stream) in touched and each.ended_at]
+        gone = [each.id for each in ended if not retention_rows.has_files(self.engine, each)]
+        retention_rows.remove_recordings(self.engine, gone)
+
+    def _note_shortage(self, disk: DiskSpace, limits: Limits, cleanup: Cleanup) -> None:
+        """Stop recording while the disk has too little space and nothing is left to delete."""
+        least = limits.free_on(disk)
+        self.proof.shortage = ""
+        if disk.free < least:
+            self.proof.shortage = (
+                f"The disk of {self.proof.folder} has {size_text(disk.free)} of the "
+                f"{size_text(least)} of free space that are kept, and nothing is left to delete: "
+                "all recordings are protected or being written. Free disk space there."
+            )
+        elif limits.max_bytes and cleanup.shortfall:
+            self.proof.shortage = (
+                f"The recordings in {self.proof.folder} are larger than "
+                f"{size_text(limits.max_bytes)}, and all are protected or being written. Remove "
+                "the protection of some, or raise RECORDINGS_MAX_GB."
+            )
+
+    def _delete(self, folder: int, removals: Sequence[Removal]) -> list[Removal]:
+        """Delete the files, then their rows; a file that is missing already is deleted, too."""
+        done = []
+        for removal in removals:
+            segment = removal.segment
+            try:
+                _unlink(folder, segment.device, segment.name)
+            except OSError as error:
+                self._note_failure(f"{segment.device}/{segment.name}: {error.strerror}")
+                break
+            done.append(removal)
+        segment_rows.remove(self.engine, [removal.segment.id for removal in done])
+        self.on_removed(done)
+        return done
+
+    def _note_failure(self, text: str) -> None:
+        if text != self._failure:
+            log.warning("Cannot delete the recorded file %s", text)
+        self._failure = text
+
+    def _remove_empty_folders(self, folder: int) -> None:
+        """Remove folders of devices that have no files and are not recorded."""
+        kept = segment_rows.devices(self.engine) | set(self.in_use())
+        for name in os.listdir(folder):
+            if name.isdecimal() and int(name) not in kept:
+                with suppress(OSError):
+                    os.rmdir(name, dir_fd=folder)
+
+    # -- what people see -----------------------------------------------------------------
+
+    def storage(self) -> Storage:
+        """The disk now, and what it will hold. Raises Unreachable."""
+        limits, trouble, disk = self.limits(), self.proof.trouble, None
+        try:
+            with self.proof.opened() as folder:
+                disk = space_of(folder)
+        except NotProved as error:
+            trouble = str(error)
+        uses = self._current_uses()
+        foreseen = forecast(uses, disk, limits, self.clock()) if disk else None
+        kept_free = limits.free_on(disk) if disk else 0
+        return Storage(
+            self.proof.folder, disk, kept_free, limits.max_bytes, foreseen, uses, trouble
+        )
+
+    def _current_uses(self) -> tuple[DeviceUse, ...]:
+        now, known = self.timer(), self._uses
+        if known is None or now - known[0] >= USES_EVERY:
+            known = (now, tuple(retention_rows.uses(self.engine, self.clock())))
+            self._uses = known
+        return known[1]
+
+
+def space_of(folder: int) -> DiskSpace:
+    """The disk of an open folder. Raises OSError."""
+    disk = os.fstatvfs(folder)
+    return DiskSpace(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
+
+
+def _unlink(folder: int, device: int, name: str) -> None:
+    """Delete a file of a device; one that is missing is no error. Raises OSError."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(str(device), flags, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        if not stat.S_ISDIR(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):
+            os.unlink(name, dir_fd=handle)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def _sentence(removals: Sequence[Removal]) -> str:
+    """What was deleted, for the log: number, size, and why."""
+    if not removals:
+        return ""
+    size = sum(removal.segment.size for removal in removals)
+    number = len(removals)
+    reasons = ", ".join(f"{count} {reason}" for reason, count, _size in removal_counts(removals))
+    files = "file" if number == 1 else "files"
+    return f"Deleted {number} recorded {files} ({size_text(size)}): {reasons}"
