@@ -80,7 +80,8 @@ class Cleaner:
         self.doubt = doubt
         self.in_use = in_use
         self.timer = timer
-        self.on_removed: Callable[[Sequence[Removal]], object] = len
+        self.on_removed: Callable[[Sequence[int]], object] = len
+        """Called with the numbers of deleted files, to delete what was made of them."""
         self._looked_at = float("-inf")
         self._free: tuple[float, int] | None = None
         self._rate = 0.0
@@ -90,6 +91,8 @@ class Cleaner:
     def run(self) -> str:
         """Look at the free space, and each minute at the age of all files; delete what must go.
         Return what was done. Raises Unreachable."""
+        if self.proof.is_new():
+            return ""
         try:
             with self.proof.opened() as folder:
                 return self._run(folder)
@@ -188,8 +191,9 @@ class Cleaner:
                 self._note_failure(f"{segment.device}/{segment.name}: {error.strerror}")
                 break
             done.append(removal)
-        segment_rows.remove(self.engine, [removal.segment.id for removal in done])
-        self.on_removed(done)
+        ids = [removal.segment.id for removal in done]
+        segment_rows.remove(self.engine, ids)
+        self.on_removed(ids)
         return done
 
     def _note_failure(self, text: str) -> None:
@@ -209,10 +213,13 @@ class Cleaner:
 
     def storage(self) -> Storage:
         """The disk now, and what it will hold. Raises Unreachable."""
-        limits, trouble, disk = self.limits(), self.proof.trouble, None
+        limits, trouble, disk = self.limits(), "", None
         try:
-            with self.proof.opened() as folder:
-                disk = space_of(folder)
+            if self.proof.is_new():
+                disk = _space_at(self.proof.folder)
+            else:
+                with self.proof.opened() as folder:
+                    disk, trouble = space_of(folder), self.proof.shortage
         except NotProved as error:
             trouble = str(error)
         uses = self._current_uses()
@@ -234,6 +241,15 @@ def space_of(folder: int) -> DiskSpace:
     """The disk of an open folder. Raises OSError."""
     disk = os.fstatvfs(folder)
     return DiskSpace(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
+
+
+def _space_at(path: Path) -> DiskSpace | None:
+    """The disk where a folder will be created; None if that cannot be known."""
+    for folder in (path, *path.parents):
+        with suppress(OSError):
+            disk = os.statvfs(folder)
+            return DiskSpace(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
+    return None
 
 
 def _unlink(folder: int, device: int, name: str) -> None:

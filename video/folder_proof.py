@@ -59,8 +59,12 @@ class FolderProof:
         """The reason why nothing can be recorded there now; empty if it can. It is logged once when
         it appears, and once when it is gone."""
         try:
+            if self._remembered() is None:
+                self._create()
             with self.opened() as handle:
                 trouble = self._space_trouble(handle)
+        except OSError as error:
+            trouble = str(self._not_usable(error))
         except NotProved as error:
             trouble = str(error)
         if trouble and trouble != self.trouble:
@@ -70,12 +74,15 @@ class FolderProof:
         self.trouble = trouble
         return trouble
 
+    def is_new(self) -> bool:
+        """True if nothing was ever recorded to this folder."""
+        return self._remembered() is None
+
     @contextmanager
     def opened(self) -> Iterator[int]:
         """A descriptor of the proved folder, which may be full: it stays the same one whatever is
-        mounted meanwhile. Raises NotProved."""
-        with self._lock:
-            handle = self._open()
+        mounted meanwhile. Raises NotProved, also before the first recording."""
+        handle = self._open()
         try:
             yield handle
         finally:
@@ -88,9 +95,9 @@ class FolderProof:
 
     def _open(self) -> int:
         known = self._remembered()
+        if known is None:
+            raise NotProved(f"Nothing has been recorded to {self.folder} yet.")
         try:
-            if known is None:
-                known = self._create()
             handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise self._not_usable(error) from error
@@ -136,21 +143,22 @@ class FolderProof:
 
     # -- what is remembered --------------------------------------------------------------
 
-    def _create(self) -> KnownFolder:
-        """Create the folder and its marker, or take over one that has a marker. Raises OSError."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fchmod(handle, 0o700)
-            id = _marker_id(handle) or _write_marker(handle)
-            folder = os.fstat(handle)
-        finally:
-            os.close(handle)
-        sync_folder(self.folder)
-        is_apart = folder.st_dev != self.data_dir.stat().st_dev
-        known = KnownFolder(id, str(self.folder), folder.st_dev, folder.st_ino, is_apart)
-        self._remember(known)
-        return known
+    def _create(self) -> None:
+        """Create the folder and its marker, or take over one that has a marker. Raises OSError and
+        NotProved."""
+        with self._lock:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fchmod(handle, 0o700)
+                id = _marker_id(handle) or _write_marker(handle)
+                folder = os.fstat(handle)
+            finally:
+                os.close(handle)
+            sync_folder(self.folder)
+            is_apart = folder.st_dev != self.data_dir.stat().st_dev
+            place = (str(self.folder), folder.st_dev, folder.st_ino, is_apart)
+            self._remember(KnownFolder(id, *place))
 
     def _remembered(self) -> KnownFolder | None:
         """The folder that DATA_DIR knows; None before the first start, and where MEDIA_DIR was

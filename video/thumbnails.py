@@ -88,10 +88,19 @@ class Thumbnails:
 
     def forget(self, segments: Iterable[int]) -> int:
         """Delete the pictures of files that are not among these; their number."""
-        kept, count = {str(segment) for segment in segments}, 0
+        kept = {str(segment) for segment in segments}
+        return self._delete(lambda number: number not in kept)
+
+    def remove(self, segments: Iterable[int]) -> int:
+        """Delete the pictures of these files; their number."""
+        gone = {str(segment) for segment in segments}
+        return self._delete(lambda number: number in gone) if gone else 0
+
+    def _delete(self, is_unwanted: Callable[[str], bool]) -> int:
+        count = 0
         with suppress(OSError):
             for path in self.folder.glob("*-*.jpg"):
-                if path.name.partition("-")[0] not in kept:
+                if is_unwanted(path.name.partition("-")[0]):
                     path.unlink(missing_ok=True)
                     count += 1
         return count

@@ -14,11 +14,12 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.store.disks import Disk, Disks, disks
-from video import recording_rows, segment_rows
+from video import recording_rows, retention_rows, segment_rows
 from video.cleaning import Cleaner
 from video.folder_proof import FolderProof
 from video.recorded import COMPLETED, Recording, Segment
 from video.retention import UNDO_TIME, DiskSpace, Limits
+from video.thumbnails import Thumbnails
 
 __all__ = ["disks"]
 NOW = datetime(2026, 11, 28, 15, tzinfo=UTC)
@@ -124,10 +125,26 @@ def test_nothing_is_deleted_by_age_while_the_clock_is_in_doubt(shelf: Shelf) -> 
     assert not shelf.is_kept(old)
 
 
-def test_more_files_than_one_part_of_the_index_go_at_once(shelf: Shelf) -> None:
-    rows = [shelf.record(50 - number / 100, 1, on_disk=False) for number in range(1100)]
-    assert shelf.run().startswith("Deleted 1100 recorded files")
-    assert segment_rows.find(shelf.engine, rows[-1].id) is None
+def test_more_files_than_one_part_of_the_index_go_at_once(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_rows, "PART", 3)
+    rows = [shelf.record(50 - number) for number in range(8)]
+    assert shelf.run().startswith("Deleted 8 recorded files")
+    assert not any(shelf.is_kept(each) for each in rows)
+
+
+def test_pictures_of_deleted_files_go_with_them(shelf: Shelf, tmp_path: Path) -> None:
+    thumbnails = Thumbnails(tmp_path / "thumbnails", lambda _path: pytest.fail("not needed"))
+    thumbnails.folder.mkdir()
+    shelf.cleaner.on_removed = thumbnails.remove
+    files = [shelf.record(40), shelf.record(1)]
+    for file in files:
+        for number in range(2):
+            (thumbnails.folder / f"{file.id}-{number}.jpg").touch()
+    shelf.run()
+    left = {path.name for path in thumbnails.folder.iterdir()}
+    assert left == {f"{files[1].id}-0.jpg", f"{files[1].id}-1.jpg"}
 
 
 def test_a_folder_that_does_not_prove_who_it_is_keeps_its_index(shelf: Shelf) -> None:
@@ -350,7 +367,7 @@ def check_small_disk(shelf: Shelf, writers: Writers, seconds: float, every: floa
         numbers = [int(name.partition(".")[0]) for name in names]
         assert numbers == list(range(numbers[0], numbers[-1] + 1)), "the oldest are gone"
         assert numbers[0] > 1
-        assert set(segment_rows.files(shelf.engine, device)) == set(names)
+        assert set(segment_rows.known(shelf.engine, device)) == set(names)
 
 
 def test_a_small_disk_that_is_recorded_to_is_never_full(
