@@ -1,18 +1,22 @@
 """Build the streams, and what is recorded of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from fleet.build import FleetPackage
-from fleet.package import Package
+from fleet.package import Job, Package
 from fleet.texts import sentences
 from store.json_file import CannotOpen
 from store.sql import Unreachable
+from video.cleaning import Cleaner
 from video.due_watch import DueWatch
+from video.folder_proof import FolderProof
+from video.keeping import Keeping, limits_of
 from video.library import Library, open_library
 from video.model import NotOpened, OpenedStream, StreamKey
+from video.retention import GB, Limits
 from video.schedules import Schedules
 from video.streams import Opener, Streams
 
@@ -22,6 +26,10 @@ class VideoOptions:
     """Options of streams and recordings, by their names in `settings.py`."""
 
     media_dir: Path
+    data_dir: Path
+    recordings_keep_days: int
+    recordings_max_gb: float
+    recordings_min_free_gb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +41,16 @@ class VideoPackage(Package):
     library: Library
     schedules: Schedules
     due_watch: DueWatch
+    keeping: Keeping
 
     def open(self) -> None:
         try:
             self.schedules.open()
         except Unreachable as error:
             raise CannotOpen(sentences(str(error), "Check DATABASE_URL and DATA_DIR.")) from error
+
+    def jobs(self) -> Sequence[Job]:
+        return self.keeping.jobs()
 
     def start(self) -> None:
         self.streams.start()
@@ -68,7 +80,23 @@ def build_video(
     schedules.on_change = due_watch.wake
     fleet.journal_writer.on_recovery.append(schedules.open)
     library = open_library(fleet.journal.engine, options.media_dir, clock)
-    return VideoPackage(streams, library, schedules, due_watch)
+    keeping = _open_keeping(options, clock, fleet)
+    keeping.cleaner.on_removed = library.thumbnails.remove
+    return VideoPackage(streams, library, schedules, due_watch, keeping)
+
+
+def _open_keeping(
+    options: VideoOptions, clock: Callable[[], datetime], fleet: FleetPackage
+) -> Keeping:
+    proof = FolderProof(options.media_dir / "recordings", options.data_dir)
+    max_bytes, min_free = (
+        int(size * GB) for size in (options.recordings_max_gb, options.recordings_min_free_gb)
+    )
+    limits = limits_of(
+        fleet.tracker.devices, Limits(max_bytes, min_free, options.recordings_keep_days)
+    )
+    doubt = fleet.trusted.distrust_reason
+    return Keeping(proof, Cleaner(fleet.journal.engine, proof, limits, clock, doubt))
 
 
 class _NoOpener:

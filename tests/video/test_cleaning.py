@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from tests.store.disks import Disk, Disks, disks
 from video import recording_rows, retention_rows, segment_rows
 from video.cleaning import Cleaner
-from video.folder_proof import FolderProof
+from video.folder_proof import KNOWN, FolderProof
 from video.recorded import COMPLETED, Recording, Segment
 from video.retention import UNDO_TIME, DiskSpace, Limits
 from video.thumbnails import Thumbnails
@@ -157,6 +157,18 @@ def test_a_folder_that_does_not_prove_who_it_is_keeps_its_index(shelf: Shelf) ->
     shelf.proof.folder.with_name("away").rename(shelf.proof.folder)
     shelf.run()
     assert not shelf.is_kept(old)
+
+
+def test_before_the_first_recording_nothing_is_done_and_the_disk_is_known(
+    shelf: Shelf,
+) -> None:
+    (shelf.proof.data_dir / KNOWN).unlink()
+    shelf.proof.folder.rename(shelf.proof.folder.with_name("away"))
+    assert shelf.run() == ""
+    storage = shelf.cleaner.storage()
+    assert storage.disk
+    assert storage.disk.total == total(shelf.proof.folder.parent).total
+    assert storage.trouble == ""
 
 
 def test_no_link_is_followed_out_of_the_folder(shelf: Shelf, tmp_path: Path) -> None:

@@ -64,6 +64,15 @@ def test_the_first_start_creates_folder_and_marker_for_this_user_alone(proof: Fo
     assert FolderProof(proof.folder, proof.data_dir).prove() == ""
 
 
+def test_nothing_is_created_before_the_first_recording(proof: FolderProof) -> None:
+    assert proof.is_new()
+    with pytest.raises(NotProved, match="Nothing has been recorded to"), proof.opened():
+        pass
+    assert not proof.folder.parent.exists()
+    assert proof.prove() == ""
+    assert not proof.is_new()
+
+
 def test_a_share_that_dropped_out_is_not_mistaken_for_its_mount_point(
     on_share: FolderProof, share: Disk, disks: Disks, caplog: pytest.LogCaptureFixture
 ) -> None:
