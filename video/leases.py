@@ -1,11 +1,11 @@
 """The leases of one stream, and what it does: the records of `video/streams.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from video.message_values import plan_head
-from video.model import SegmentPlan, SegmentProgress, StreamKey, StreamState
+from video.model import LinkCounts, SegmentPlan, SegmentProgress, StreamKey, StreamState
 from video.watching import MP4, Viewers
 
 
@@ -56,6 +56,9 @@ class Stream:
     proven_at: float = 0.0
     alive_at: float = 0.0
     version: int = 0
+    openings: int = 0
+    told_openings: int = 1
+    stalls: int = 0
 
     def is_needed(self) -> bool:
         return self.recording is not None or bool(self.viewers.watches())
@@ -70,3 +73,9 @@ class Stream:
             "pictures": sorted(self.viewers.picture_options()),
             "record": lease.head() if lease else None,
         }
+
+    def with_failures(self, counts: LinkCounts) -> LinkCounts:
+        """The counts of a connection with what ended those before, each told once."""
+        reconnects, stalls = self.openings - self.told_openings, counts.stalls + self.stalls
+        self.told_openings, self.stalls = self.openings, 0
+        return replace(counts, reconnects=reconnects, stalls=stalls)

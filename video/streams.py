@@ -47,6 +47,8 @@ LINGER = 10.0
 """Seconds that a stream stays open after its last lease: a page that is loaded again finds it."""
 PAUSES = 1.0, 2.0, 5.0, 10.0, 30.0
 """Seconds before the next attempt, after the first failure in a row, the second and so on."""
+SILENCE = 10.0
+"""Seconds without video after which a stream is ended."""
 PROVEN = 30.0
 """Seconds after which a stream that plays has made good for the failures before."""
 SUSPECT = 600.0
@@ -81,12 +83,14 @@ class Streams:
         clock: Callable[[], datetime],
         *,
         linger: float = LINGER,
+        silence: float = SILENCE,
         pauses: tuple[float, ...] = PAUSES,
         make_workers: Callable[..., Workers] = Workers,
     ) -> None:
         self._opener = opener
         self._clock = clock
         self._linger = linger
+        self._silence = silence
         self._pauses = pauses
         self.workers = make_workers(self._on_message, self._on_lost)
         self._changed = Condition()
@@ -302,11 +306,12 @@ class Streams:
             self._number += 1
             number = stream.number = self._number
             self._numbers[number] = stream
+            stream.openings += 1
             is_alone = len([at for at in stream.crashes if monotonic() - at < SUSPECT]) > 1
             if stream.state.activity != NO_PICTURE:
                 self._set(stream, WAITING, transport=opened.transport)
         try:
-            self.workers.open(number, opened, is_alone=is_alone)
+            self.workers.open(number, opened, self._silence, is_alone=is_alone)
         except NoWorker:
             with self._changed:
                 is_lost = number not in self._numbers
@@ -352,7 +357,7 @@ class Streams:
             case messages.STATE:
                 self._note_state(stream, message)
             case messages.COUNTS:
-                counts = counts_of(head)
+                counts = stream.with_failures(counts_of(head))
                 for callback in self._on_counts:
                     self._calls.put(lambda call=callback: call(stream.key, counts))  # type: ignore[misc]
             case messages.ENDED:
@@ -419,6 +424,7 @@ class Streams:
                 stream.is_closing = False
                 self._begin_again_or_end(stream)
             elif message.head.get("activity") == NO_PICTURE:
+                stream.stalls += bool(stream.proven_at)
                 self._retry(stream, message.head["reason"])
                 self._set(stream, NO_PICTURE, message.head["reason"])
             else:

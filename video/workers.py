@@ -112,11 +112,15 @@ class Workers:
         with self._lock:
             self._with_room(is_alone=False)
 
-    def open(self, number: int, opened: OpenedStream, *, is_alone: bool = False) -> None:
-        """Hand an opened stream to a child, which owns its sockets from now on. `is_alone`: to one
-        of its own, for a stream that may have crashed others. Raises NoWorker."""
+    def open(
+        self, number: int, opened: OpenedStream, silence: float, *, is_alone: bool = False
+    ) -> None:
+        """Hand an opened stream to a child, which owns its sockets from now on and ends it after
+        so many seconds without video. `is_alone`: to a child of its own, for a stream that may have
+        crashed others. Raises NoWorker."""
         data = opened.description + opened.rest
-        message = Message(messages.OPEN, number, open_head(opened), data, opened.sockets)
+        head = {"silence": silence, **open_head(opened)}
+        message = Message(messages.OPEN, number, head, data, opened.sockets)
         with self._lock:
             worker = self._with_room(is_alone=is_alone)
             worker.streams.add(number)

@@ -1,6 +1,7 @@
 """Opens streams of a real RTSP server, straight, as the tests of streams need it."""
 
 import socket
+import threading
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
@@ -18,6 +19,9 @@ class Server:
     given_back: list[StreamKey] = field(default_factory=list)
     seen_alive: set[StreamKey] = field(default_factory=set)
     refusal: NotOpened | None = None
+
+    def keys(self) -> list[StreamKey]:
+        return [StreamKey(number) for number in self.places]
 
     def open(self, key: StreamKey) -> OpenedStream:
         if self.refusal:
@@ -83,3 +87,60 @@ def play(host: str, port: int, url: str) -> OpenedStream:
         "has_get_parameter": True,
     }
     return OpenedStream(description, tuple(media), "tcp", (connection,), control, data)
+
+
+class SilentCamera:
+    """Answers as a camera does, and after PLAY sends nothing at all, or what it is given. It counts
+    the connections that are open."""
+
+    SDP = (
+        b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
+        b"a=rtpmap:96 H264/90000\r\na=control:track1\r\n"
+    )
+
+    def __init__(self, media: bytes = b"") -> None:
+        self._media = media
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self.open = 0
+        self.methods: list[str] = []
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def __enter__(self) -> "SilentCamera":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for thread in self._threads:
+            thread.join(20)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _address = self._server.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with self._lock:
+            self.open += 1
+        with connection, connection.makefile("rb") as lines:
+            while line := lines.readline():
+                method = line.split()[0].decode()
+                number = b"0"
+                while (row := lines.readline()).strip():
+                    name, _, value = row.partition(b":")
+                    number = value.strip() if name.lower() == b"cseq" else number
+                body = self.SDP if method == "DESCRIBE" else b""
+                self.methods.append(method)
+                head = f"RTSP/1.0 200 OK\r\nCSeq: {number.decode()}\r\nSession: 7\r\n"
+                head += f"Content-Length: {len(body)}\r\n\r\n"
+                connection.sendall(head.encode() + body + self._media * (method == "PLAY"))
+        with self._lock:
+            self.open -= 1

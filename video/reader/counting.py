@@ -21,17 +21,17 @@ class Counting:
         self._frames = self._bytes = self._stalls = 0
         self._longest = 0.0
 
-    def add_video(self, at: float, *, is_key: bool) -> None:
-        """Count a frame that arrived."""
+    def add_video(self, at: float, time: float, *, is_key: bool) -> None:
+        """Count a frame that arrived `at`, and was made at `time`."""
         if self.video_at is not None and at - self.video_at > STALL:
             self._stalls += 1
         self.video_at = at
         self._frames += 1
         if is_key:
             if self._key_at is not None:
-                self.key_distance = at - self._key_at
+                self.key_distance = time - self._key_at
                 self._longest = max(self._longest, self.key_distance)
-            self._key_at = at
+            self._key_at = time
 
     def add_bytes(self, size: int) -> None:
         """Count bytes of packets, those of sound and of the protocol included."""

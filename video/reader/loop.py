@@ -10,8 +10,9 @@ from video import messages
 from video.message_values import opened_of
 from video.messages import Channel, Closed, Malformed, Message
 from video.model import ENDED
-from video.reader.connection import MakePlaying
+from video.reader.connection import Connection, MakePlaying
 from video.reader.outbox import Outbox
+from video.reader.pipeline import Pipeline
 from video.reader.reading import Reading
 
 BEAT = 1.0
@@ -63,8 +64,11 @@ class Loop:
         now, reading = time.monotonic(), self._readings.get(message.stream)
         if message.kind == messages.OPEN:
             opened = opened_of(message.head, message.data, message.sockets)
-            reading = Reading(message.stream, opened, self._outbox.send, self._make_playing, now)
-            self._readings[message.stream] = reading
+            pipeline = Pipeline(message.stream, opened, self._outbox.send, now)
+            connection = Connection(opened, self._make_playing)
+            self._readings[message.stream] = Reading(
+                message.stream, pipeline, connection, message.head["silence"], now
+            )
         elif message.kind == messages.END:
             self.stop()
         elif reading is not None and message.kind == messages.WANT:

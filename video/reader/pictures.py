@@ -1,11 +1,12 @@
 """The pictures of one stream, decoded in a thread of their own: recording waits for no decoder."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from threading import Condition, Thread
 
+from video.jpegs import Jpegs
 from video.packets import EncodedPacket
-from video.reader.sinks import PictureSink, Send, make_pictures, picture_message
+from video.reader.sinks import Send, picture_message
 from video.watching import PictureOptions
 
 MAX_WAITING = 4 << 20
@@ -15,15 +16,9 @@ MAX_WAITING = 4 << 20
 class Pictures:
     """Makes pictures as long as somebody wants them."""
 
-    def __init__(
-        self,
-        number: int,
-        send: Send,
-        make: Callable[[], PictureSink] = make_pictures,
-    ) -> None:
+    def __init__(self, number: int, send: Send) -> None:
         self._number = number
         self._send = send
-        self._make = make
         self._changed = Condition()
         self._packets: deque[EncodedPacket] = deque()
         self._waiting = 0
@@ -55,9 +50,6 @@ class Pictures:
             self._is_closed = True
             self._changed.notify()
 
-    def join(self, seconds: float) -> None:
-        self._thread.join(seconds)
-
     def _next(self) -> tuple[EncodedPacket, frozenset[PictureOptions]] | None:
         with self._changed:
             self._changed.wait_for(lambda: self._packets or self._is_closed)
@@ -68,8 +60,7 @@ class Pictures:
             return packet, self._wanted
 
     def _run(self) -> None:
-        sink = self._make()
+        jpegs = Jpegs()
         while (work := self._next()) is not None:
-            packet, wanted = work
-            for options, picture in sink.feed(packet, wanted):
+            for options, picture in jpegs.feed(*work):
                 self._send(picture_message(self._number, options, picture))

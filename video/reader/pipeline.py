@@ -12,12 +12,13 @@ from typing import Any
 
 from video import messages
 from video.depacketizer import Arrival, Depacketizer
+from video.live_mp4 import LiveMp4
 from video.messages import Message
 from video.model import PLAYING, WAITING, OpenedStream
 from video.packets import VIDEO, EncodedPacket
 from video.reader.counting import Counting
 from video.reader.pictures import Pictures
-from video.reader.sinks import Mp4Sink, Recording, Send, live_message, make_mp4
+from video.reader.sinks import Recording, Send, live_message
 from video.watching import PictureOptions
 
 MAX_WAITING = 8 << 20
@@ -48,7 +49,7 @@ class Pipeline:
         self._version = 0
         self._group: list[EncodedPacket] = []
         self._group_bytes = 0
-        self._mp4: Mp4Sink | None = None
+        self._mp4: LiveMp4 | None = None
         self._pictures: Pictures | None = None
         self._recording: Recording | None = None
         self._recorded_until = 0.0
@@ -130,7 +131,7 @@ class Pipeline:
 
     def _take(self, packet: EncodedPacket) -> None:
         if packet.kind == VIDEO:
-            self.counting.add_video(packet.arrived, is_key=packet.is_key)
+            self.counting.add_video(packet.arrived, packet.dts, is_key=packet.is_key)
             self._tell_state(packet)
         self._keep(packet)
         self._give(packet)
@@ -177,7 +178,7 @@ class Pipeline:
     def _apply(self, wants: Mapping[str, Any]) -> None:
         self._apply_recording(wants["record"])
         if wants["mp4"] and not self._mp4:
-            self._mp4 = make_mp4(self._depacketizer.audio, self.notes)
+            self._mp4 = LiveMp4(self._depacketizer.audio, self.notes)
             for packet in self._group:
                 for value in self._mp4.feed(packet):
                     self._send(live_message(self._number, value))

@@ -3,35 +3,36 @@
 import time
 
 from video.depacketizer import Arrival
-from video.model import NO_PICTURE, RETRYING, LinkCounts, OpenedStream
-from video.reader.connection import Connection, Ended, MakePlaying
+from video.model import NO_PICTURE, RETRYING, LinkCounts
+from video.reader.connection import Connection, Ended
 from video.reader.pipeline import Pipeline
-from video.reader.sinks import Send
 
-SILENCE = 10.0
-"""Seconds without video after which a stream is ended."""
 WATCHED, RECORDED = 0.03, 0.2
 """Seconds between two reads: what nobody watches is read in larger steps, at half the CPU."""
 MUCH = 48 * 1024
 """Bytes of one read after which the next one comes sooner: the buffer of the socket is limited."""
+ASLEEP = 2.0
+"""Seconds between two looks after which this process was stopped, and not the stream silent."""
 COUNTS = 10.0
 """Seconds between two counts."""
 
 
 class Reading:
-    """A stream that is read, or ends. `next_at`: when `look_after` is due (monotonic clock)."""
+    """A stream that is read, or ends. `next_at`: when `look_after` is due (monotonic clock);
+    `silence`: seconds without video after which it ends."""
 
     def __init__(
-        self, number: int, opened: OpenedStream, send: Send, make_playing: MakePlaying, now: float
+        self, number: int, pipeline: Pipeline, connection: Connection, silence: float, now: float
     ) -> None:
         self.number = number
-        self.pipeline = Pipeline(number, opened, send, now)
+        self.pipeline = pipeline
         self.next_at = now
         self.packet_at: float | None = None
         self.is_over = False
         self.end = ("", "")
-        self._connection = Connection(opened, make_playing)
-        self._video_by = now + SILENCE
+        self._connection = connection
+        self._silence = silence
+        self._video_by = now + silence
         self._counts_at = now + COUNTS
         self._looked_at = now
         self._is_ending = False
@@ -63,7 +64,7 @@ class Reading:
             reason = " ".join(self.pipeline.notes) or "The device offers no video."
             self.finish(NO_PICTURE, reason, "stream", now)
         elif self._is_silent(now):
-            self.finish(NO_PICTURE, self._silence(), "stream", now)
+            self.finish(NO_PICTURE, self._reason_of_silence(), "stream", now)
 
     def counts(self, now: float) -> LinkCounts | None:
         """The counts, if they are due or the stream is over."""
@@ -94,17 +95,17 @@ class Reading:
 
     def _is_silent(self, now: float) -> bool:
         """Nothing came for too long, while this process looked."""
-        was_asleep = now - self._looked_at > SILENCE / 4
+        was_asleep = now - self._looked_at > ASLEEP
         self._looked_at = now
         if was_asleep:
-            self._video_by = now + SILENCE
+            self._video_by = now + self._silence
         if (video_at := self.pipeline.counting.video_at) is not None:
-            self._video_by = max(self._video_by, video_at + SILENCE)
+            self._video_by = max(self._video_by, video_at + self._silence)
         return now > self._video_by
 
-    def _silence(self) -> str:
+    def _reason_of_silence(self) -> str:
         if self.pipeline.counting.video_at is not None:
-            return f"Connected, but no picture for {SILENCE:.0f} s"
+            return f"Connected, but no picture for {self._silence:.0f} s"
         if self.packet_at is not None:
             return "Connected, but the device sends no video"
         return "Connected, but the device sends nothing"

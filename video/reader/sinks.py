@@ -1,11 +1,9 @@
-"""What is made of the packets of a stream, as long as somebody wants it."""
+"""What is made of the packets of a stream, as messages to the monitor."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from video import messages
-from video.jpegs import Jpegs
-from video.live_mp4 import LiveMp4
 from video.message_values import (
     fragment_head,
     init_head,
@@ -15,25 +13,11 @@ from video.message_values import (
 )
 from video.messages import Message
 from video.model import Fragment, Init, Picture, SegmentProgress, StreamKey
-from video.packets import AudioCoding, EncodedPacket
+from video.packets import EncodedPacket
 from video.segment_file import SegmentWriter
 from video.watching import PictureOptions
 
 Send = Callable[[Message], object]
-
-
-class Mp4Sink(Protocol):
-    """Live MP4 of packets, from the next key frame on."""
-
-    def feed(self, packet: EncodedPacket) -> Iterable[Init | Fragment]: ...
-
-
-class PictureSink(Protocol):
-    """Pictures of packets for several wishes at once, from the next key frame on."""
-
-    def feed(
-        self, packet: EncodedPacket, wanted: Collection[PictureOptions]
-    ) -> Iterable[tuple[PictureOptions, Picture]]: ...
 
 
 class Recording:
@@ -74,11 +58,3 @@ def live_message(number: int, value: Init | Fragment) -> Message:
 def picture_message(number: int, options: PictureOptions, picture: Picture) -> Message:
     head = {"options": options, **picture_head(picture)}
     return Message(messages.PICTURE, number, head, picture.data)
-
-
-def make_mp4(audio: AudioCoding | None, notes: Sequence[str]) -> Mp4Sink:
-    return LiveMp4(audio, notes)
-
-
-def make_pictures() -> PictureSink:
-    return Jpegs()

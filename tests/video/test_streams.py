@@ -1,0 +1,348 @@
+"""Streams of a real RTSP server, read in real child processes."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.gst_server import gst_server, needs_gst
+from tests.home import ROOT, until
+from tests.video.rtsp_opener import Server, SilentCamera
+from video.model import (
+    NO_PICTURE,
+    PLAYING,
+    RETRYING,
+    Fragment,
+    Init,
+    NotOpened,
+    Picture,
+    SegmentPlan,
+    SegmentProgress,
+    StreamKey,
+    StreamState,
+)
+from video.streams import Streams
+from video.watching import MJPEG, MP4, Watch
+from video.workers import Workers
+
+pytestmark = needs_gst
+ADDRESS = "127.63.0.1"
+PATHS = "/one", "/two", "/three"
+FIRST, SECOND, THIRD = StreamKey(1), StreamKey(2), StreamKey(3)
+PAUSES = (0.2, 0.4)
+MakeStreams = Callable[..., Streams]
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def gst() -> Iterator[int]:
+    options = [option for path in PATHS for option in ("--path", path)]
+    with gst_server(ADDRESS, *options) as port:
+        yield port
+
+
+@pytest.fixture
+def server(gst: int) -> Server:
+    return Server({number: (ADDRESS, gst, path) for number, path in enumerate(PATHS, 1)})
+
+
+@pytest.fixture
+def make_streams(server: Server) -> Iterator[MakeStreams]:
+    made: list[Streams] = []
+
+    def make(opener: Server = server, **options: Any) -> Streams:
+        workers = partial(Workers, **options.pop("workers", {}))
+        named = {"linger": 0.3, "pauses": PAUSES, "make_workers": workers, **options}
+        made.append(Streams(opener, lambda: datetime.now(UTC), **named))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for streams in made:
+        streams.stop()
+
+
+def is_in(streams: Streams, key: StreamKey, activity: str) -> Callable[[], bool]:
+    def holds() -> bool:
+        state = streams.state(key)
+        return state is not None and state.activity == activity
+
+    return holds
+
+
+def wait_for(streams: Streams, activity: str, *keys: StreamKey) -> None:
+    for key in keys:
+        until(is_in(streams, key, activity), what=f"{key} is {activity}: {streams.state(key)}")
+
+
+def process_of(streams: Streams, *keys: StreamKey) -> int:
+    """The child that reads these streams."""
+    numbers = {streams._streams[key].number for key in keys}
+    [pid] = [pid for pid, known in streams.workers.processes().items() if numbers <= known]
+    return pid
+
+
+def connections_to(port: int) -> int:
+    """Connections of this machine to a port that are established."""
+    count = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        count += int(fields[2].rpartition(":")[2], 16) == port and fields[3] == "01"
+    return count
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_viewers_and_recorder_share_one_session_that_ends_after_the_last(
+    make_streams: MakeStreams, server: Server, gst: int, tmp_path: Path
+) -> None:
+    segments: list[SegmentProgress] = []
+    streams = make_streams()
+    assert streams.workers.processes() == {}
+    lease = streams.record(FIRST, SegmentPlan(tmp_path), segments.append)
+    watches = [streams.watch(FIRST, kind, "otto") for kind in (MP4, MP4, MJPEG)]
+    wait_for(streams, PLAYING, FIRST)
+    state = streams.state(FIRST)
+    assert state is not None
+    assert state.format is not None
+    assert (state.format.video, state.format.width, state.format.height) == ("h264", 320, 240)
+    assert connections_to(gst) == 1
+    assert {watch.viewer for watch in streams.watches()} == {"otto"}
+    until(lambda: segments, what="a segment is written")
+    for watch in watches:
+        watch.close()
+    assert streams.state(FIRST) is not None, "it is still recorded"
+    lease.stop()
+    until(lambda: streams.states() == {}, what="the stream is closed")
+    until(lambda: connections_to(gst) == 0, what="the session has ended")
+    assert server.opened == server.given_back == [FIRST]
+    assert segments[-1].is_closed
+    assert segments[-1].path.stat().st_size == segments[-1].size > 0
+    assert server.seen_alive == {FIRST}
+
+
+def test_what_is_watched_plays(make_streams: MakeStreams) -> None:
+    """Two viewers of a kind; the second comes later, and begins at once with all that it needs."""
+    streams = make_streams()
+    with (
+        streams.watch(FIRST, MP4, "otto") as first,
+        streams.watch(FIRST, MP4, "anna") as never,
+        streams.watch(FIRST, MJPEG, "emil", max_width=160, max_rate=0) as pictures,
+    ):
+        played(first, 20)
+        with streams.watch(FIRST, MP4, "ida") as second:
+            values = [second.next(0) for _ in range(3)]
+            assert [type(value) for value in values] == [StreamState, Init, Fragment]
+            assert values[2].is_key
+            played(second, 5, values)
+        picture = next_of(Picture, pictures)
+        assert (picture.width, picture.height, picture.source) == (160, 120, (320, 240))
+        [frame] = decoded(picture.data, "mjpeg")
+        assert (frame.width, frame.height) == (160, 120)
+        age = datetime.now(UTC).timestamp() - picture.at
+        assert -1 < age < 10
+        assert not never.is_closed, "it has taken nothing, and disturbs nobody"
+
+
+def played(watch: Watch, count: int, values: Sequence[Any] = ()) -> None:
+    """Take fragments until as many pictures can be decoded."""
+    taken = list(values)
+    while sum(isinstance(value, Fragment) for value in taken) < count:
+        taken.append(watch.next(20))
+        assert taken[-1] is not None
+    data = b"".join(value.data for value in taken if isinstance(value, Init | Fragment))
+    frames = decoded(data, "mp4")
+    assert len(frames) == count
+    assert {(frame.width, frame.height) for frame in frames} == {(320, 240)}
+
+
+def next_of(kind: type[T], watch: Watch) -> T:
+    while not isinstance(value := watch.next(20), kind):
+        assert value is not None
+    return value
+
+
+def decoded(data: bytes, kind: str) -> list[Any]:
+    import av
+
+    with av.open(io.BytesIO(data), format=kind) as container:
+        return list(container.decode(video=0))
+
+
+def test_a_page_that_is_loaded_again_finds_the_stream_open(
+    make_streams: MakeStreams, server: Server
+) -> None:
+    streams = make_streams(linger=60)
+    streams.watch(FIRST, MP4, "otto").close()
+    with streams.watch(FIRST, MP4, "otto"):
+        wait_for(streams, PLAYING, FIRST)
+    assert streams.state(FIRST) is not None
+    assert server.opened == [FIRST]
+
+
+@pytest.mark.parametrize("kill", [signal.SIGSEGV, signal.SIGSTOP])
+def test_a_crash_ends_one_group_of_streams_for_a_moment(
+    make_streams: MakeStreams,
+    server: Server,
+    caplog: pytest.LogCaptureFixture,
+    kill: signal.Signals,
+) -> None:
+    streams = make_streams(workers={"group": 2, "silence": 1.6})
+    keys = FIRST, SECOND, THIRD
+    watches = [streams.watch(key, MP4, "otto") for key in keys]
+    wait_for(streams, PLAYING, *keys)
+    lost = max(streams.workers.processes().items(), key=lambda item: len(item[1]))
+    [other] = streams.workers.processes().keys() - {lost[0]}
+    group = [key for key in keys if streams._streams[key].number in lost[1]]
+    assert len(group) == 2
+    os.kill(lost[0], kill)
+    until(lambda: sorted(server.opened) == sorted([*keys, *group]), what="both are opened again")
+    wait_for(streams, PLAYING, *keys)
+    assert has_ended(lost[0])
+    assert other in streams.workers.processes(), "the other child was not touched"
+    assert sorted(server.given_back) == sorted(group)
+    [line] = [record.getMessage() for record in caplog.records]
+    reason = "SIGSEGV" if kill == signal.SIGSEGV else "it sent nothing for 2 s"
+    assert line == f"A process that reads 2 streams has ended: {reason}. It is replaced."
+    for watch in watches:
+        watch.close()
+
+
+def test_a_stream_that_may_have_crashed_others_is_read_alone(make_streams: MakeStreams) -> None:
+    streams = make_streams()
+    with streams.watch(FIRST, MP4, "otto"), streams.watch(SECOND, MP4, "otto"):
+        wait_for(streams, PLAYING, FIRST, SECOND)
+        for crashes in (1, 2):
+            os.kill(process_of(streams, FIRST), signal.SIGSEGV)
+            until(lambda crashes=crashes: len(streams._streams[FIRST].crashes) == crashes)
+            wait_for(streams, PLAYING, FIRST, SECOND)
+        assert process_of(streams, FIRST) != process_of(streams, SECOND)
+
+
+def test_a_camera_that_stops_and_starts_comes_back(
+    make_streams: MakeStreams, server: Server
+) -> None:
+    address = "127.63.0.2"
+    streams = make_streams()
+    with gst_server(address) as port:
+        server.places[1] = (address, port, "/stream1")
+        watch = streams.watch(FIRST, MP4, "otto")
+        wait_for(streams, PLAYING, FIRST)
+    wait_for(streams, RETRYING, FIRST)
+    until(lambda: "refused" in getattr(streams.state(FIRST), "reason", ""), what="it is off")
+    with gst_server(address, "--port", str(port)):
+        wait_for(streams, PLAYING, FIRST)
+        watch.close()
+        until(lambda: streams.states() == {})
+
+
+def test_a_camera_that_sends_nothing_has_no_picture_and_leaves_nothing(
+    make_streams: MakeStreams,
+) -> None:
+    with SilentCamera() as camera:
+        silent = Server(dict.fromkeys(range(20), ("127.0.0.1", camera.port, "/")))
+        streams = make_streams(silent, silence=0.2, pauses=(60.0,), workers={"group": 20})
+        watches = [streams.watch(StreamKey(number), MP4, "otto") for number in range(20)]
+        wait_for(streams, NO_PICTURE, *silent.keys())
+        state = streams.state(StreamKey(3))
+        assert state is not None
+        assert state.reason == "Connected, but the device sends nothing"
+        until(lambda: camera.open == 0, what="every connection is closed")
+        assert camera.methods.count("TEARDOWN") == 20
+        [child] = streams.workers.processes()
+        assert len(list(Path(f"/proc/{child}/task").iterdir())) == 2
+        assert sum("socket" in link for link in links(child)) == 1
+        for watch in watches:
+            watch.close()
+        until(lambda: streams.states() == {})
+
+
+def links(pid: int) -> list[str]:
+    """What the descriptors of a process are."""
+    return [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def test_a_refusal_tells_when_to_ask_again(make_streams: MakeStreams, server: Server) -> None:
+    streams = make_streams()
+    server.refusal = NotOpened("The camera has no free session", wait=0.05)
+    with streams.watch(FIRST, MP4, "otto"):
+        wait_for(streams, RETRYING, FIRST)
+        state = streams.state(FIRST)
+        assert state is not None
+        assert state.reason == "The camera has no free session"
+        server.refusal = None
+        wait_for(streams, PLAYING, FIRST)
+
+
+def test_the_child_knows_no_secret_of_the_monitor(
+    make_streams: MakeStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", "a-secret-of-the-monitor")
+    streams = make_streams()
+    with streams.watch(FIRST, MP4, "otto"):
+        wait_for(streams, PLAYING, FIRST)
+        process = Path(f"/proc/{process_of(streams, FIRST)}")
+        assert b"a-secret-of-the-monitor" not in (process / "environ").read_bytes()
+        assert b"rtsp" not in (process / "cmdline").read_bytes()
+
+
+ORPHAN = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from tests.video.rtsp_opener import Server
+from video.model import SegmentPlan, StreamKey
+from video.streams import Streams
+
+address, port, folder = sys.argv[1:]
+streams = Streams(Server({1: (address, int(port), "/one")}), lambda: datetime.now(UTC))
+streams.start()
+child = lambda _segment: print(*streams.workers.processes(), flush=True)
+streams.record(StreamKey(1), SegmentPlan(Path(folder)), child)
+time.sleep(600)
+"""
+
+
+def test_the_child_of_a_monitor_that_is_killed_closes_file_and_session(
+    gst: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", ORPHAN, ADDRESS, str(gst), str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as monitor:
+        assert monitor.stdout is not None
+        child = int(monitor.stdout.readline())
+        monitor.kill()
+        monitor.wait()
+    until(lambda: has_ended(child), what="the child has ended")
+    assert connections_to(gst) == 0
+    [file] = tmp_path.iterdir()
+    assert len(decoded(file.read_bytes(), "mp4")) > 10
+
+
+def test_a_server_without_processes_says_so(make_streams: MakeStreams) -> None:
+    streams = make_streams(workers={"command": ("/does/not/exist",)})
+    with streams.watch(FIRST, MP4, "otto"):
+        wait_for(streams, RETRYING, FIRST)
+        state = streams.state(FIRST)
+        assert state is not None
+        expected = "This server cannot start a process to read streams: No such file or directory"
+        assert state.reason == expected
+
+
+def test_a_child_without_streams_ends(make_streams: MakeStreams) -> None:
+    streams = make_streams(workers={"idle": 0.1})
+    streams.watch(FIRST, MP4, "otto").close()
+    until(streams.workers.processes, what="a child was started")
+    until(lambda: not streams.workers.processes(), what="it has ended")
