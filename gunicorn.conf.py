@@ -30,8 +30,8 @@ bind = [
 worker_class = Worker
 workers = 1
 worker_connections = serving.room_for_connections()
-# 200 event streams, 64 requests, and the command socket.
-threads = 288
+# 200 event streams, 100 live views, 64 requests, and the command socket.
+threads = 388
 graceful_timeout = 3
 keepalive = 15
 # Only what we make ourselves is trusted: no forwarding header changes who is asking.
@@ -92,7 +92,7 @@ def post_worker_init(worker: Any) -> None:
     import app as monitor_app
 
     worker.trusted_proxies = _settings.trusted_proxies
-    worker.on_stop = worker.wsgi.extensions["monitor"].broadcaster.close
+    worker.on_stop = worker.wsgi.extensions["monitor"].end_streams
     serving.wait_for_end_of(worker.predecessors, worker.notify)
     monitor_app.begin(worker.wsgi, _settings)
 

@@ -178,6 +178,12 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
         (), description="Origins of other web sites whose scripts can send requests with a token."
     )
+    max_viewers: int = Field(
+        100, ge=1, le=100, description="Live views that can be open at the same time."
+    )
+    max_viewers_per_user: int = Field(
+        40, ge=1, le=100, description="Live views of one user; nine tiles of a wall count as one."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Log level."
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 MAX_BYTES = 128_000
 """Of one value as JSON."""
-NAMES = ("columns", "views")
+NAMES = ("columns", "views", "walls")
 """Every preference that there is."""
 
 

@@ -48,21 +48,23 @@ MAX_DRAINED = 16 << 20
 
 
 class WorkerResponse(wsgi.Response):
-    """A response that tells if it is an event stream, which keeps no other request waiting."""
+    """A response that tells if it goes on and on, which keeps no other request waiting."""
 
     def __init__(self, request: Any, sock: ClientSocket, cfg: Any, on_stream: Callable[[], object]):
         super().__init__(request, sock, cfg)
         self._on_stream = on_stream
 
     def send_headers(self) -> None:
-        if not self.headers_sent and self._is_event_stream():
+        if not self.headers_sent and self._is_endless():
             self.sock.max_unsent = 0  # type: ignore[attr-defined]
             self._on_stream()
         super().send_headers()
 
-    def _is_event_stream(self) -> bool:
-        kinds = [value for name, value in self.headers if name.lower() == "content-type"]
-        return bool(kinds) and kinds[0].startswith("text/event-stream")
+    def _is_endless(self) -> bool:
+        """True for events and live pictures: they alone ask proxies not to keep anything back."""
+        return ("x-accel-buffering", "no") in (
+            (name.lower(), value) for name, value in self.headers
+        )
 
 
 class Worker(base.Worker):
@@ -419,6 +421,7 @@ class Worker(base.Worker):
                 (on_stream,),
             )
             environ["wsgi.multithread"] = True
+            environ["camera_monitor.leave_queue"] = on_stream
             if not self.alive or connection.buffer.pull or not self.cfg.keepalive:
                 answer.force_close()
             try:

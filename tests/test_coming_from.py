@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ ELSEWHERE = {
     "kill -9": "store/json_file.py",
 }
 """Commands of the machine, which no test runs, and the file of ours that they are about."""
+
+ENDLESS = ("GET /v0/api/cctv/cameras/1/stream/",)
+"""Requests whose answers go on and on; tests/web/api/test_live.py reads them."""
 
 PROMISED: dict[str, set[str]] = {
     "GET /api/cameras": {"cameras", "count", "last_scan", "scan_in_progress"},
@@ -225,6 +228,8 @@ def check_requests(monitor: Running, headers: dict[str, str]) -> None:
                 lambda: monitor.get("/api/scan", **headers).json["running"] is None,
                 what="no scan runs",
             )
+        if span.startswith(ENDLESS):
+            made = replace(made, method="HEAD")
         answer = ask(monitor, made, headers)
         assert answer.status in (200, 201), f"{span}: {answer.body.decode()}"
         if span in PROMISED:
@@ -489,7 +494,7 @@ def exists(app: Any, made: Request) -> bool:
 def test_no_request_that_is_not_yet_here_exists(make_home: Callable[..., Home]) -> None:
     app = make_home().app
     made = [request_of(span) for span in not_yet("request", "curl")]
-    assert len(made) > 15
+    assert made
     assert [request.path for request in made if exists(app, request)] == []
 
 

@@ -4,6 +4,7 @@ from flask import Flask
 
 import web.api.credentials
 import web.api.devices
+import web.api.live
 import web.api.users
 import web.pages.credentials
 import web.pages.events
@@ -17,6 +18,7 @@ from web.api import (
     auth,
     cameras,
     cctv,
+    cctv_streams,
     deletion,
     dvrs,
     events,
@@ -66,13 +68,26 @@ from web.pages import (
     settings,
     sites,
     suggestions,
+    wall,
     workbook,
 )
 
 MAX_BODY = 1 << 20
 """Bytes of a request's body, where its route does not say more."""
 API = (
-    *(cameras, saved_cameras, cctv, web.api.devices, imports, deletion, dvrs, scans, ranges),
+    *(
+        cameras,
+        saved_cameras,
+        cctv,
+        cctv_streams,
+        web.api.live,
+        web.api.devices,
+        imports,
+        deletion,
+        dvrs,
+        scans,
+        ranges,
+    ),
     *(jobs, events, export, health, metrics),
     *(auth, web.api.users, web.api.credentials, keys, audit_log, openapi),
 )
@@ -90,6 +105,7 @@ PAGES = (
     palette,
     web.pages.events,
     sites,
+    wall,
     workbook,
     cleanup,
     ignored,

@@ -12,9 +12,11 @@ from fleet.build import FleetPackage
 from fleet.history.journal_readers import MemoryReader
 from fleet.package import Package, Packages
 from inventory.build import InventoryPackage
+from video.build import VideoPackage
 from web.http.authentication import Network, RequestAuthenticator
 from web.http.broadcaster import EventBroadcaster
 from web.http.monitor import Monitor
+from web.http.stream_sessions import StreamSessions
 from web.http.watchdog import Watchdog
 
 
@@ -31,6 +33,8 @@ class WebOptions:
     trusted_proxies: tuple[Network, ...]
     allowed_networks: tuple[Network, ...]
     allowed_origins: tuple[str, ...]
+    max_viewers: int
+    max_viewers_per_user: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class WebPackage(Package):
         self.monitor.watchdog.start()
 
     def stop(self) -> None:
-        self.monitor.broadcaster.close()
+        self.monitor.end_streams()
         self.monitor.watchdog.stop()
 
 
@@ -88,5 +92,7 @@ def build_web(options: WebOptions, clock: Callable[[], datetime], packages: Pack
         watchdog=Watchdog(),
         trusted=fleet.trusted,
         packages=packages,
+        streams=packages.find(VideoPackage).streams,
+        stream_sessions=StreamSessions(clock, options.max_viewers, options.max_viewers_per_user),
     )
     return WebPackage(monitor)

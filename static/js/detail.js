@@ -37,6 +37,7 @@ export function openDetails(list) {
   let from = null;
   let at = position();
   let leftAt = 0;
+  let hasLive = false;
 
   function markRow() {
     const id = current();
@@ -48,7 +49,14 @@ export function openDetails(list) {
     updateTimes(place);
     showCopyButtons(place);
     openDays(place);
+    showLiveView();
     markRow();
+  }
+
+  function showLiveView() {
+    if (!place.querySelector("[data-live]") && !hasLive) return;
+    hasLive = true;
+    import("./live_view.js").then(({ showLive }) => showLive(place), () => {});
   }
 
   // `focus`: "heading" or "row", else what is shown is only renewed.
@@ -77,7 +85,10 @@ export function openDetails(list) {
     const events = focus ? null : document.getElementById("events");
     const open = [...place.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
     const restoreFocus = focus ? () => {} : keepFocus();
+    const live = focus ? null : place.querySelector("[data-live]");
     place.innerHTML = html;
+    // A picture that plays goes on in the renewed details.
+    if (live) place.querySelector(`[data-camera="${live.dataset.camera}"]`)?.replaceWith(live);
     for (const summary of place.querySelectorAll("details > summary")) if (open.includes(summary.textContent)) summary.parentElement.open = true;
     keepOlder(events, document.getElementById("events"));
     place.scrollTop = focus ? 0 : scrolled;
@@ -120,6 +131,7 @@ export function openDetails(list) {
   function hide() {
     place.hidden = true;
     place.replaceChildren();
+    showLiveView();
     split.classList.remove("with-detail");
     setTitle("");
     markRow();

@@ -36,6 +36,7 @@ showPasswords();
 followBars();
 toastNotice();
 if (document.querySelector("form[data-trial]")) import("./trial.js").then(({ trials }) => trials(), () => {});
+if (document.getElementById("wall")) import("./wall.js").then(({ wall }) => wall(document.getElementById("wall")), () => {});
 followRange();
 if (document.getElementById("inbox-card")) inbox();
 if (document.getElementById("event-list")) followAllEvents();

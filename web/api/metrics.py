@@ -83,6 +83,7 @@ class FleetCollector(Collector):
                 len(monitor.tracker.down()),
             ),
             ("event_streams", "Open event streams", monitor.broadcaster.streams),
+            ("live_views", "Open live views", monitor.stream_sessions.viewers),
             ("last_scan_seconds", "Duration of the last scan in seconds", took),
             (
                 "ready",

@@ -22,11 +22,13 @@ from fleet.trusted_clock import TrustedClock
 from inventory.uploads import Uploads
 from inventory.workbooks import Workbooks
 from store.disk_check import DiskCheck
+from video.streams import Streams
 from web.http.authentication import RequestAuthenticator
 from web.http.broadcaster import EventBroadcaster
 from web.http.encoded_rows import EncodedRows
 from web.http.entered_logins import EnteredLogins
 from web.http.latest_attention import LatestAttention
+from web.http.stream_sessions import StreamSessions
 from web.http.watchdog import Watchdog
 
 
@@ -62,6 +64,8 @@ class Monitor:
     watchdog: Watchdog
     trusted: TrustedClock
     packages: Packages
+    streams: Streams
+    stream_sessions: StreamSessions
 
     encoded: EncodedRows = field(default_factory=EncodedRows)
     entered_logins: EnteredLogins = field(default_factory=EnteredLogins)
@@ -82,6 +86,11 @@ class Monitor:
         statuses = status.statuses(devices, now, self.rules())
         self._statuses = (devices, now, statuses)
         return devices, statuses
+
+    def end_streams(self) -> None:
+        """End every response that would go on, as the server stops."""
+        self.broadcaster.close()
+        self.stream_sessions.closing.set()
 
     @property
     def redirects(self) -> Mapping[int, int]:

@@ -17,7 +17,7 @@ from fleet.natural_order import natural_key
 from fleet.recorder_list import SOURCE as LIST
 from fleet.shapes import FindingRow
 from store.sql import Unreachable
-from web.http import remedies
+from web.http import live_views, remedies
 from web.http.monitor import Monitor
 from web.http.visible_fleet import can, visible_fleet
 from web.pages import event_groups
@@ -57,6 +57,14 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveStream:
+    """The stream of the live view: the small one, where there is one."""
+
+    stream: str
+    has_sub: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WorkbookRow:
     """The row of a recorder whose serial this person can correct. `number` is its row in the
     sheet, from 1; None while the file lacks it."""
@@ -90,6 +98,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
             monitor.tracker.fleet().credentials,
             visible_fleet().may("device.edit", device),
         ),
+        "live": _live(device),
         "channels": _channels(device, devices, statuses),
         "findings": _findings(device, row["findings"], devices),
         "uptime": _uptime(monitor, device),
@@ -102,6 +111,19 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "remedies": remedies,
         "link": links(),
     }
+
+
+def _live(device: Device) -> LiveStream | None:
+    """The stream that the details show; None for a device that has none, and for a person who may
+    not watch it."""
+    if (
+        not live_views.is_watchable(device)
+        or device.retired_at is not None
+        or not visible_fleet().may("video.view", device)
+    ):
+        return None
+    has_sub = live_views.has_sub(device)
+    return LiveStream("sub" if has_sub else "main", has_sub)
 
 
 def _kinds(device: Device) -> list[str]:

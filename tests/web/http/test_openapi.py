@@ -191,8 +191,11 @@ def test_every_query_parameter_is_taken_as_described(mixed: Home, document: Any)
                 and parameter["schema"].get("default") is not None
             ):
                 value = str(parameter["schema"]["default"]).lower()
-                answer = mixed.client.get(path, query_string={parameter["name"]: value})
-                assert answer.status_code == 200, f"{path}?{parameter['name']}={value}"
+                answer = mixed.client.get(
+                    path.replace("{key}", "1"), query_string={parameter["name"]: value}
+                )
+                # 409: the first camera has no stream.
+                assert answer.status_code in (200, 409), f"{path}?{parameter['name']}={value}"
 
 
 BAD_BODIES = {

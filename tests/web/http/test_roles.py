@@ -124,9 +124,17 @@ def test_who_sees_everything_finds_all_the_traces(ask: Ask) -> None:
     assert [trace for trace in TRACES if trace not in text] == ["a81374", "a8-13-74"]
 
 
-NOT_READ = {"/logo": 404, "/api/search": 422, "/cameras/1/check": 303}
-"""There is no logo, nothing is searched for, and one leads on; all else is read, or refused by the
-table."""
+NOT_READ = {
+    "/logo": 404,
+    "/api/search": 422,
+    "/cameras/1/check": 303,
+    "/api/live": 422,
+    "/api/cameras/1/live.mp4": 409,
+    "/v0/api/cctv/cameras/1/stream": 409,
+    **{path_of(f"/wall/shared/<token>{end}"): 404 for end in ("", "/live")},
+}
+"""There is no logo, nothing is searched for, one leads on, the camera has no stream, and no wall is
+shared; all else is read, or refused by the table."""
 
 
 def status_of(name: str, path: str) -> int:
