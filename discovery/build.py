@@ -11,6 +11,7 @@ from discovery.range_scan import RangeAnswer, RangeProgress, RangeScans
 from discovery.refused_logins import RefusedLogins
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
+from discovery.stream_opening import StreamOpener
 from fleet import state
 from fleet.build import FleetPackage
 from fleet.model import AutoScan, Target
@@ -46,6 +47,7 @@ class DiscoveryPackage(Package):
     scanner: Scanner
     scheduler: Scheduler
     ranges: RangeScans
+    streams: StreamOpener
 
     def open(self) -> None:
         """Set the toggle as the options say, unless somebody has set it before."""
@@ -140,5 +142,7 @@ def build_discovery(
         inventory.inbox.keep(progress.plan.site, by_address, fleet.clock(), progress.record)
 
     ranges = RangeScans(scanner.begin, keep)
-    package = DiscoveryPackage(options, fleet, inventory, scanner, scheduler, ranges)
+    package = DiscoveryPackage(
+        options, fleet, inventory, scanner, scheduler, ranges, StreamOpener(scanner)
+    )
     return package

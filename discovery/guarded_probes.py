@@ -39,6 +39,7 @@ from fleet.channels import SOURCE, STREAM, server_of, stream_access
 from fleet.last_worked import worked_at
 from fleet.model import Access, Device, Report, Sighting, Target, send_freely
 from fleet.places import access_key, session_owner
+from fleet.reduce.learning import is_same_but_learned
 from sources.identify import Identification
 from sources.source import SessionRefused, Source
 from store.secret_texts import SecretTexts
@@ -107,7 +108,17 @@ class GuardedProbes:
                 return reports_before
             verdict = Verdict.CLAIMED if needs_proof else Verdict.PROVED
         async with self.gate.turn(device, access):
+            device, access = self._newest(device, source, access)
             return await self._reports(source, entry, device, access, verdict)
+
+    def _newest(self, device: Device, source: Source, access: Access) -> tuple[Device, Access]:
+        """The device and its access with what was learned while the question waited for its turn;
+        those that were judged where a person changed more."""
+        newest = self._tracker.devices().get(device.id)
+        if newest is None or source.name not in newest.access:
+            return device, access
+        learned = self._access(newest, source.name)
+        return (newest, learned) if is_same_but_learned(access, learned) else (device, access)
 
     async def _reports(
         self,
@@ -283,7 +294,7 @@ class GuardedProbes:
         SecretLost."""
         if not allowance.may_login:
             access = access_without_secrets(access)
-        asked = _with_told_stream(source.name, device, access)
+        asked = with_told_stream(source.name, device, access)
         behind = self._tracker.channels_of(device.id)
         secrets = {name: self._unseal(id) for name, id in access.secret_options.items()}
         return Target(
@@ -301,6 +312,7 @@ class GuardedProbes:
             allowance.attempts_left,
             worked_at(device, source.name),
             access.clock,
+            access.transport,
             digest_only=asked.digest_only,
             may_login=allowance.may_login,
             channels=sum(source.name in channel.states for channel in behind),
@@ -312,7 +324,7 @@ class GuardedProbes:
         )
 
 
-def _with_told_stream(source: str, device: Device, access: Access) -> Access:
+def with_told_stream(source: str, device: Device, access: Access) -> Access:
     """The access with the stream that ONVIF told, where it has no path of its own. TLS is never
     given up, and at a port that no person entered, the login is used with Digest only."""
     stream = stream_access(device.links.get(STREAM))

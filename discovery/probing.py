@@ -16,6 +16,7 @@ from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
 from discovery.guarded_probes import GuardedProbes
+from discovery.login_turns import is_known_to_work
 from discovery.probe_results import ANSWERED, MISSED, NOT_ASKED, ProbeResult, ProbeResults
 from discovery.proving import OtherDevice
 from discovery.refused_logins import RefusedLogins
@@ -61,6 +62,7 @@ class Prober:
         self.tracker = tracker
         self.clock = clock
         self.deliver = deliver
+        self._keep = keep
         self.sessions = sessions
         self.on_answer = on_answer
         self.counts: dict[str, list[int]] = {}
@@ -113,6 +115,39 @@ class Prober:
                 futures.append(future)
         self._pump()
         return futures
+
+    def entry(self, question: Question) -> QueueEntry | None:
+        """How the device is asked now; None if this source does not ask it."""
+        self._sync()
+        return self.queue.entry(question)
+
+    async def open(
+        self, source: Source, entry: QueueEntry, device: Device, owner: int
+    ) -> ProbeResult:
+        """Ask once by a source that opens a stream, beside the queue. What it learns is handed
+        over; a device that misses is checked at once instead, which judges that."""
+        result = await self._probe(source, entry, device, self.clock(), owner)
+        if not self.queue.is_current(entry):
+            return result
+        if result.state != MISSED:
+            # The next opening must see what this login cost.
+            is_known = is_known_to_work(entry.access) and not entry.access.refusals
+            if is_known:
+                self.deliver(result.reports)
+            else:
+                await self._keep(result.reports)
+        elif entry.was_up:
+            self._check(entry)
+        return result
+
+    def opened(self, entry: QueueEntry) -> None:
+        """Let a device be checked that missed, now that its stream is read: it is up again."""
+        if not entry.was_up:
+            self._check(entry)
+
+    def _check(self, entry: QueueEntry) -> None:
+        self.queue.make_due(entry.question, _now())
+        self._pump()
 
     def questions(self, source: str) -> list[Question]:
         """The questions of one source, one for each device that it probes."""

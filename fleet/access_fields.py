@@ -106,6 +106,7 @@ LEARNED: Mapping[str, Callable[[Any], bool]] = {
     "attempts_left": lambda number: number is None or 0 <= number <= MAX_ATTEMPTS,
     "worked_at": lambda at: at is None or at.tzinfo is not None,
     "clock": _is_clock,
+    "transport": lambda name: name in ("", "tcp", "udp"),
 }
 """What sources learn about an access, beside the method and the certificate, with the test of a
 value of the right type."""

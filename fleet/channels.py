@@ -14,6 +14,8 @@ from fleet.model import Access, Device, Fault, Invalid
 
 STREAM = "stream"
 """The link of a device with the path of its main stream."""
+SUB_STREAM = "stream.sub"
+"""The link with the path of its small stream."""
 SOURCE = "rtsp"
 """The source that asks the stream of a channel."""
 PORT = 554

@@ -71,11 +71,11 @@ class Target:
     `key` is the row of a list, or for a probe the key of the place that is asked. `secret` is the
     plain password, unsealed when the question begins; without it, where there is one, the device
     moved: the probe says what the device proves before it logs in. `options` are the source's own,
-    with those that are secret. `tls_pin`, `method`, `attempts_left`, `worked_at` and `clock` are as
-    in Access. `refusals` are the refused logins that were spent of the budget which all that use
-    this login at this device share. `digest_only`: the device did not prove who it is, or named
-    this port itself, so no login that reveals the password is tried. Unless `may_login`, only what
-    needs no login is asked.
+    with those that are secret. `tls_pin`, `method`, `attempts_left`, `worked_at`, `clock` and
+    `transport` are as in Access. `refusals` are the refused logins that were spent of the budget
+    which all that use this login at this device share. `digest_only`: the device did not prove who
+    it is, or named this port itself, so no login that reveals the password is tried. Unless
+    `may_login`, only what needs no login is asked.
     `channels`: those that it reported before. If there are any, a single one is a channel, too.
     `is_new`: the source got no answer since this device is in the list, so what it remembers of
     the place does not hold. `wants_all`: a person waits for the answer, so nothing that is
@@ -100,6 +100,7 @@ class Target:
     attempts_left: int | None = None
     worked_at: datetime | None = None
     clock: float | None = None
+    transport: str = ""
     digest_only: bool = False
     may_login: bool = True
     channels: int = 0
@@ -128,7 +129,8 @@ class Access:
     Sources learn the rest. `method` is the login method that worked last. `refusals` are the logins
     that the device refused since the last success or change, `attempts_left` the number that it
     said it still takes. `worked_at` is when this path last gave a stream. `clock` is how many
-    seconds the device's clock is ahead. `extra` holds what a newer version wrote.
+    seconds the device's clock is ahead. `transport` is how its stream came last, `tcp` or `udp`.
+    `extra` holds what a newer version wrote.
     """
 
     host: str | None = None
@@ -148,6 +150,7 @@ class Access:
     attempts_left: int | None = None
     worked_at: datetime | None = None
     clock: float | None = None
+    transport: str = ""
     extra: Facts = field(default_factory=dict)
 
 
@@ -169,6 +172,7 @@ class Learned:
     attempts_left: int | None = None
     worked_at: datetime | None = None
     clock: float | None = None
+    transport: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

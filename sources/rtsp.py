@@ -20,6 +20,7 @@ from sources import (
     device_urls,
     login_challenges,
     login_texts,
+    rtsp_play,
     session_description,
     stream_facts,
     tls,
@@ -32,8 +33,9 @@ from sources.login_challenges import (
     login_of,
 )
 from sources.rtsp_client import Connection
+from sources.rtsp_play import CannotPlay, MediaSetup, Opening, SoundFails
 from sources.rtsp_wire import Response, TooLong
-from sources.session_description import Medium
+from sources.session_description import Description
 from sources.source import SessionRefused, Source
 
 NAME = "rtsp"
@@ -46,7 +48,6 @@ MAX_REDIRECTS = 3
 MAX_ANSWERS = 2
 """Answers to the challenges of one check: the second only to a nonce that was outdated."""
 SAFE_IN_PATH = "!#$%&'()*+,/:;=?@[]~-._"
-TRANSPORT = "RTP/AVP/TCP;unicast;interleaved=0-1"
 
 LOGIN_FINDINGS = ("login.wrong", "login.method", "login.none")
 STREAM_FINDINGS = (
@@ -90,6 +91,22 @@ def source(clock: Callable[[], datetime], timeout: float = TIMEOUT) -> Source:
     )
 
 
+def opening_source(
+    clock: Callable[[], datetime], opening: Opening, timeout: float = TIMEOUT
+) -> Source:
+    """The source as it opens one stream: what it proves and costs is as for a check, and the
+    stream that plays is in `opening` then."""
+
+    async def probe(target: Target) -> Sequence[Report]:
+        try:
+            return await _Check(target, clock, opening).run()
+        except SoundFails:
+            opening.has_audio = False
+            return await _Check(target, clock, opening).run()
+
+    return Source(NAME, TITLE, timeout, probe=probe, takes_session=True)
+
+
 class _Redirected(Exception):
     """The device named another URL of its own."""
 
@@ -104,6 +121,8 @@ class _Check:
 
     target: Target
     clock: Callable[[], datetime]
+    opening: Opening | None = None
+    """Set where the stream is to play."""
     facts: dict[str, Any] = field(default_factory=dict)
     learned: Learned = field(default_factory=Learned)
     raised: dict[str, str] = field(default_factory=dict)
@@ -194,11 +213,11 @@ class _Check:
             case 404:
                 self._not_offered()
             case 453 | 503:
-                raise SessionRefused(session_reason(response.code))
+                raise SessionRefused(rtsp_play.session_reason(response.code))
             case 301 | 302 | 303 | 305 | 307 | 308:
                 self._redirected(url, response)
             case 406 | 461:
-                self._fail("stream.transport", transport_reason(response.code))
+                self._fail("stream.transport", rtsp_play.transport_reason(response.code))
             case code:
                 self._fail("stream.refused", f"it refuses the stream (RTSP {code})")
 
@@ -336,33 +355,39 @@ class _Check:
             self._raise("login.none", login_texts.OPEN)
         server = response.header("server") or options.header("server")
         self.facts = stream_facts.facts_of(description, server)
-        video = description.video
-        if video is None:
+        if self.target.transport == rtsp_play.UDP:
+            self.facts["transport"] = "UDP"
+        if description.video is None:
             self._fail("stream.none", "it offers a stream without video")
             return
-        if self.target.worked_at is None and not await self._set_up(connection, response, video):
+        is_asked = self.opening is not None or self.target.worked_at is None
+        if is_asked and not await self._media(connection, response, options, description):
             return
         self.learned = replace(self.learned, worked_at=self.clock())
         self.cleared |= {*STREAM_FINDINGS}
 
-    async def _set_up(self, connection: Connection, response: Response, video: Medium) -> bool:
-        """True if the device is ready to send this video over TCP. The end of the connection ends
-        the session."""
+    async def _media(
+        self, connection: Connection, response: Response, options: Response, described: Description
+    ) -> bool:
+        """True if the device is ready to send the video; the end of the connection ends the
+        session. Where the stream is to be opened, it plays then."""
         base = response.header("content-base") or response.header("content-location")
-        url = session_description.control_url(connection.url, base, video.control)
-        answer = await connection.ask("SETUP", url, {"Transport": TRANSPORT})
-        if answer.code == 401 and _renew(connection, answer):
-            answer = await connection.ask("SETUP", url, {"Transport": TRANSPORT})
-        match answer.code:
-            case 453 | 503:
-                raise SessionRefused(session_reason(answer.code))
-            case 406 | 461:
-                self._fail("stream.transport", transport_reason(answer.code))
-            case code if not 200 <= code < 300:
-                self._fail("stream.refused", f"it refuses to send the stream (RTSP {code})")
-            case _:
-                return True
-        return False
+        setup = MediaSetup(connection, base, self.target.transport)
+        try:
+            if self.opening is not None:
+                has_get_parameter = rtsp_play.offers_get_parameter(options)
+                await self.opening.play(setup, described, has_get_parameter)
+            elif described.video is not None:
+                await setup.set_up_video(described.video)
+                setup.close()
+        except CannotPlay as error:
+            self._fail(error.kind, error.text)
+            return False
+        self.learned = replace(self.learned, transport=setup.transport)
+        self.facts.pop("transport", None)
+        if setup.transport == rtsp_play.UDP:
+            self.facts["transport"] = "UDP"
+        return True
 
     def _not_offered(self) -> None:
         worked = self.target.worked_at
@@ -457,17 +482,6 @@ def redirect_of(url: StreamUrl, location: str) -> StreamUrl:
     return StreamUrl(other.is_tls, str(other.address or other.host), other.port, other.path)
 
 
-def _renew(connection: Connection, response: Response) -> bool:
-    """Answer the newer nonce of a device whose nonces are for one use; False if it has none."""
-    if connection.authorization is None:
-        return False
-    used = connection.authorization.challenge
-    newer = login_challenges.renewed(used, challenges_of(response), is_silent=True)
-    if newer is not None:
-        connection.authorization = connection.authorization.renewed(newer)
-    return newer is not None
-
-
 def challenges_of(response: Response) -> list[Challenge]:
     return login_challenges.challenges(response.every("www-authenticate"))
 
@@ -483,11 +497,3 @@ def method_reason(schemes: Iterable[str], is_digest_only: bool) -> str:
     known = sorted({*schemes} & {"basic", "digest"})
     named = f" ({', '.join(known)} in a form that is not supported)" if known else ""
     return f"login method not supported{named}. The password was not used"
-
-
-def session_reason(code: int) -> str:
-    return f"busy, or at its limit of viewers (RTSP {code})"
-
-
-def transport_reason(code: int) -> str:
-    return f"it sends the stream only over UDP or multicast, not over TCP (RTSP {code})"

@@ -45,16 +45,6 @@ class HasChannel(Protocol):
     def channel(self) -> int: ...
 
 
-def timeout_of(session: str) -> float | None:
-    """The seconds of silence after which the device ends a session, by its Session header; None
-    where it names none."""
-    for part in session.split(";")[1:]:
-        name, _, value = (text.strip() for text in part.partition("="))
-        if name.lower() == "timeout" and value.isascii() and value.isdecimal():
-            return float(value[:6]) or None
-    return None
-
-
 class Playing:
     """One stream after PLAY, by the `control` of `sources/rtsp_play.py`. Times are those of the
     monotonic clock; `rest` is what was read before, whose packets the first `feed` gives too.
@@ -220,7 +210,7 @@ class Playing:
         if response.cseq not in (None, number):
             return
         self._asked = None
-        timeout = timeout_of(response.header("session"))
+        timeout = response.timeout
         if timeout and timeout != self._timeout:
             later = self._interval
             self._timeout = timeout

@@ -39,6 +39,10 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=False)
 
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.code < 300
+
     def header(self, name: str) -> str:
         """The first value of this header, in lower case; empty if there is none."""
         return next((value for key, value in self.headers if key == name), "")
@@ -58,6 +62,15 @@ class Response:
         """The id of the session, without its parameters; empty if there is none."""
         return self.header("session").partition(";")[0].strip()
 
+    @property
+    def timeout(self) -> float | None:
+        """Seconds of silence after which the device ends the session; None where it names none."""
+        for part in self.header("session").split(";")[1:]:
+            name, _, value = (text.strip() for text in part.partition("="))
+            if name.lower() == "timeout" and value.isascii() and value.isdecimal():
+                return float(value[:6]) or None
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -73,6 +86,11 @@ class Interleaved:
 
     channel: int
     data: bytes = field(repr=False)
+
+    @property
+    def framed(self) -> bytes:
+        """The bytes as they came."""
+        return b"$" + bytes((self.channel,)) + len(self.data).to_bytes(2, "big") + self.data
 
 
 Message = Response | Request | Interleaved
@@ -107,6 +125,11 @@ class Reader:
                 break
             place = end
         del self._buffer[:place]
+
+    @property
+    def rest(self) -> bytes:
+        """What came after the last message."""
+        return bytes(self._buffer)
 
     @property
     def is_within_message(self) -> bool:

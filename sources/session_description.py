@@ -117,6 +117,12 @@ class Description:
     is_readable: bool = True
 
     @property
+    def control(self) -> str:
+        """The control URL of the whole session, or a part of one; empty for the base itself."""
+        values = (value for name, value in self.attributes if name == "control" and value != "*")
+        return next(values, "")
+
+    @property
     def video(self) -> Medium | None:
         """The medium of the picture: the first that the device sends. One that it marks as sent
         by the client is the picture only if there is no other: a maker marks its own so."""

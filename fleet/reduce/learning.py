@@ -108,7 +108,7 @@ def with_valid(known: Access, access: Access) -> Access:
     if has_other_login(known, access):
         values |= {"refusals": 0, "attempts_left": None}
     if _differs(PATH, known, access):
-        values["worked_at"] = None
+        values |= {"worked_at": None, "transport": ""}
     if access.host != known.host:
         values["clock"] = None
     return replace(access, **values)

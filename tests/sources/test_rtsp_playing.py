@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.login_challenges import Authorization, Challenge, Login
-from sources.rtsp_playing import Playing, timeout_of
+from sources.rtsp_playing import Playing
 from sources.rtsp_wire import Reader, Request
 
 NOW = 1000.0
@@ -141,17 +141,6 @@ def test_random_bytes_cost_time_in_proportion_to_their_length() -> None:
 
 
 # -- keep-alive --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("session", "timeout"),
-    [
-        *(("1;timeout=60", 60), ("1; Timeout = 15 ", 15), ("1", None), ("1;timeout=", None)),
-        *(("1;timeout=0", None), ("1;x=2;timeout=9", 9), ("1;timeout=-4", None)),
-    ],
-)
-def test_the_timeout_is_that_of_the_session_header(session: str, timeout: float | None) -> None:
-    assert timeout_of(session) == timeout
 
 
 @pytest.mark.parametrize(

@@ -167,3 +167,14 @@ def test_a_reader_says_whether_a_message_is_cut_off() -> None:
     reader.feed(b"cde\r\n")
     assert reader.next() is not None
     assert not reader.is_within_message
+
+
+@pytest.mark.parametrize(
+    ("session", "timeout"),
+    [
+        *(("1;timeout=60", 60), ("1; Timeout = 15 ", 15), ("1", None), ("1;timeout=", None)),
+        *(("1;timeout=0", None), ("1;x=2;timeout=9", 9), ("1;timeout=-4", None)),
+    ],
+)
+def test_the_timeout_is_that_of_the_session_header(session: str, timeout: float | None) -> None:
+    assert response(f"RTSP/1.0 200 OK\r\nSession: {session}\r\n\r\n".encode()).timeout == timeout

@@ -1,0 +1,297 @@
+"""Opens streams for whoever reads them, by the way of a check: the device is identified before a
+password is sent, refused logins and sessions are counted, and what it proves reaches the tracker.
+
+Called from threads that wait; the work is done in the scanner's loop. A stream that plays leaves
+it: its sockets belong to the reader. Only the bytes of TLS are carried there meanwhile.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from threading import Lock
+from weakref import WeakValueDictionary
+
+from discovery.due_queue import QueueEntry
+from discovery.guarded_probes import with_told_stream
+from discovery.probe_results import ANSWERED, ProbeResult
+from discovery.scanner import STOPPING, Scanner
+from discovery.sessions import Stream
+from fleet.channels import NO_STREAM, SOURCE, STREAM, SUB_STREAM
+from fleet.model import Access, CannotAsk, Device, Finding, Report, Sighting, Target
+from fleet.places import session_owner
+from sources import rtsp
+from sources.rtsp_client import Pump
+from sources.rtsp_play import Opening, Played
+from sources.source import Probe, SessionRefused, Source
+from sources.sub_paths import sub_path
+from video.model import SUB, NotOpened, OpenedMedium, OpenedStream, StreamKey
+
+TIMEOUT = 10.0
+"""Seconds for one stream, from the first question to PLAY."""
+MARGIN = 2.0
+"""Seconds more that the loop has to end an opening in order."""
+SESSION_WAIT, SESSION_STEP = 2.0, 0.1
+"""Seconds that a check may hold the only session of a device."""
+BUSY_WAIT = 5.0
+"""Seconds until an opening without a free session is worth another attempt."""
+REFUSED_WAIT = 60.0
+"""Likewise after a refused login."""
+MISSING_LASTS = 86_400.0
+"""Seconds in which a small stream that the device did not have is not asked for again."""
+NOT_A_REASON = frozenset(("login.none", "identity.unproven"))
+"""Findings with which a stream plays all the same."""
+SUB_PATH = "sub_path"
+"""The option of an access with the path of the small stream, as a person gave it."""
+NO_SUB = "this camera has no sub stream"
+
+
+class NoSubStream(NotOpened):
+    """The device has no small stream: show the large one, and say so."""
+
+
+class StreamOpener:
+    """`open`, `closed` and `alive` are called from any thread."""
+
+    def __init__(self, scanner: Scanner, timer: Callable[[], float] = time.monotonic) -> None:
+        self._scanner = scanner
+        self._timer = timer
+        self._lock = Lock()
+        self._held: dict[StreamKey, tuple[int, Stream]] = {}
+        self._missing: dict[tuple[int, str], float] = {}
+        self._turns = WeakValueDictionary[int, asyncio.Lock]()
+        self._pumps = set[asyncio.Task[None]]()
+
+    def open(self, key: StreamKey) -> OpenedStream:
+        """Open a stream and wait for it. Give it back with `closed`. Raises NotOpened, and
+        NoSubStream where there is no small one."""
+        self.closed(key)
+        try:
+            call = self._scanner.begin(self._open(key))
+        except CannotAsk as error:
+            raise NotOpened(error.reason) from None
+        try:
+            return call.result(TIMEOUT + SESSION_WAIT + MARGIN)
+        except CancelledError:
+            raise NotOpened(STOPPING) from None
+        except TimeoutError:
+            call.add_done_callback(_close_late)
+            call.cancel()
+            raise NotOpened(f"not opened within {TIMEOUT:g} s") from None
+
+    def closed(self, key: StreamKey) -> None:
+        """Give the session of a stream back that nobody reads any more."""
+        with self._lock:
+            held = self._held.pop(key, None)
+        if held is not None:
+            self._scanner.sessions.release(*held)
+
+    def alive(self, key: StreamKey, at: float) -> None:
+        """Note that packets of the stream came at this time of the monotonic clock, so that no
+        check takes a session meanwhile."""
+        with self._lock:
+            held = self._held.get(key)
+        if held is not None:
+            self._scanner.sessions.reader_alive(*held, at)
+
+    # -- in the loop ---------------------------------------------------------------------
+
+    async def _open(self, key: StreamKey) -> OpenedStream:
+        device, entry = self._asked(key)
+        owner = session_owner(device, SOURCE, self._scanner.tracker.devices())
+        await self._reserve(key, owner)
+        played: Played | None = None
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                if key.name == SUB:
+                    played = await self._play_sub(device, entry, owner)
+                else:
+                    played = await self._play(device, entry, owner, _Attempt())
+            self.alive(key, self._timer())
+            self._scanner.prober.opened(entry)
+        except TimeoutError:
+            raise NotOpened(f"no stream within {TIMEOUT:g} s") from None
+        finally:
+            if played is None:
+                self.closed(key)
+        return self._handed_over(played)
+
+    def _asked(self, key: StreamKey) -> tuple[Device, QueueEntry]:
+        """The device, and how it is asked. Raises NotOpened."""
+        device = self._scanner.tracker.devices().get(key.device)
+        if device is None:
+            raise NotOpened("this device is no longer in the list")
+        entry = self._scanner.prober.entry((device.id, SOURCE))
+        if entry is not None:
+            return device, entry
+        if device.retired_at is not None:
+            raise NotOpened("this device is retired")
+        if SOURCE not in device.access:
+            raise NotOpened("it has no RTSP connection: enter one on its page")
+        raise NotOpened("its address is not known")
+
+    async def _reserve(self, key: StreamKey, owner: int) -> None:
+        """Take a session. Raises NotOpened."""
+        stream, sessions = Stream(key.device, key.name), self._scanner.sessions
+        ends_at = self._timer() + SESSION_WAIT
+        while not sessions.reserve(owner, stream):
+            if self._timer() >= ends_at:
+                reason = f"all {sessions.budget(owner)} sessions of the device are in use"
+                raise NotOpened(reason, BUSY_WAIT)
+            await asyncio.sleep(SESSION_STEP)
+        with self._lock:
+            self._held[key] = owner, stream
+
+    async def _play_sub(self, device: Device, entry: QueueEntry, owner: int) -> Played:
+        """Play the first small stream that the device has. Raises NotOpened."""
+        for access in _sub_accesses(device, entry.access):
+            place = device.id, access.path
+            if self._timer() < self._missing.get(place, 0.0):
+                continue
+            attempt = _Attempt(access)
+            try:
+                return await self._play(device, entry, owner, attempt)
+            except NotOpened:
+                if not attempt.is_missing:
+                    raise
+                self._missing[place] = self._timer() + MISSING_LASTS
+        raise NoSubStream(NO_SUB)
+
+    async def _play(
+        self, device: Device, entry: QueueEntry, owner: int, attempt: "_Attempt"
+    ) -> Played:
+        """Play a stream by the way of a check. Raises NotOpened."""
+        # One after the other until its login is accepted: each could be refused.
+        turn = self._turns.setdefault(owner, asyncio.Lock())
+        await turn.acquire()
+        opening = attempt.opening = Opening(on_accepted=_once(turn.release))
+        try:
+            source = attempt.source(self._scanner.clock)
+            result = await self._scanner.prober.open(source, entry, device, owner)
+            if result.state == ANSWERED and (played := opening.take()) is not None:
+                return played
+        finally:
+            opening.on_accepted()
+            opening.close()
+        raise _not_opened(result, device, attempt.is_busy)
+
+    def _handed_over(self, played: Played) -> OpenedStream:
+        if played.pump is not None:
+            self._carry(played.pump)
+        return OpenedStream(
+            played.description,
+            tuple(OpenedMedium(each.kind, each.encoding, each.channel) for each in played.media),
+            played.transport,
+            played.sockets,
+            played.control,
+            played.rest,
+        )
+
+    def _carry(self, pump: Pump) -> None:
+        task = asyncio.get_running_loop().create_task(pump.run())
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt at a stream: the small one at `sub`, or the large one without it."""
+
+    sub: Access | None = None
+    opening: Opening = field(default_factory=Opening)
+    is_busy: bool = False
+    is_missing: bool = False
+
+    def source(self, clock: Callable[[], datetime]) -> Source:
+        source = rtsp.opening_source(clock, self.opening, TIMEOUT)
+        assert source.probe is not None
+        return replace(source, probe=partial(self._probe, source.probe))
+
+    async def _probe(self, probe: Probe, target: Target) -> Sequence[Report]:
+        if self.sub is not None:
+            target = _at(self.sub, target)
+        try:
+            return self._of_device(await probe(target))
+        except SessionRefused as error:
+            self.is_busy = True
+            error.reports = tuple(self._of_device(error.reports))
+            raise
+
+    def _of_device(self, reports: Sequence[Report]) -> Sequence[Report]:
+        """The reports for the device: its facts and findings are those of the large stream."""
+        if self.sub is None:
+            return reports
+        kinds = {each.kind for each in reports if isinstance(each, Finding) and not each.cleared}
+        self.is_missing = not kinds.isdisjoint(NO_STREAM)
+        return [_brief(each) for each in reports if not _is_of_stream(each)]
+
+
+def _at(sub: Access, target: Target) -> Target:
+    """The target with the place of a small stream."""
+    tls = {"tls": True} if sub.options.get("tls") is True else {}
+    return replace(
+        target,
+        port=sub.port or target.port,
+        path=sub.path,
+        options={**target.options, **tls},
+        worked_at=None,
+        digest_only=target.digest_only or sub.digest_only,
+    )
+
+
+def _is_of_stream(report: Report) -> bool:
+    return isinstance(report, Finding) and report.kind.startswith("stream.")
+
+
+def _brief(report: Report) -> Report:
+    if not isinstance(report, Sighting):
+        return report
+    learned = report.learned and replace(report.learned, worked_at=None)
+    return replace(report, facts={}, is_brief=True, learned=learned)
+
+
+def _sub_accesses(device: Device, access: Access) -> Iterator[Access]:
+    """Where the small stream may be: where a person said, else where the device said or its maker
+    has it. What belongs to a path that a person entered comes first."""
+    given = access.options.get(SUB_PATH)
+    if given:
+        yield replace(access, path=str(given))
+        return
+    main = with_told_stream(SOURCE, device, access)
+    known: list[Access] = []
+    if link := device.links.get(SUB_STREAM):
+        asked = replace(device, links={STREAM: link})
+        known.append(with_told_stream(SOURCE, asked, replace(access, path="")))
+    if guessed := sub_path(main.path):
+        known.insert(0 if access.path else len(known), replace(main, path=guessed))
+    for each in known:
+        if each.path != main.path:
+            yield each
+
+
+def _once(release: Callable[[], None]) -> Callable[[], None]:
+    """The function, which does nothing when it is called again."""
+    left = [release]
+    return lambda: left.pop()() if left else None
+
+
+def _not_opened(result: ProbeResult, device: Device, is_busy: bool) -> NotOpened:
+    """The error for a device that gave no stream, with its reason."""
+    raised = [each for each in result.reports if isinstance(each, Finding) and not each.cleared]
+    texts = {each.kind: each.text for each in raised if each.kind not in NOT_A_REASON}
+    if not texts and not result.reason:
+        known = (each for each in device.findings if each.source == SOURCE)
+        texts = {each.kind: each.text for each in known if each.kind.startswith("login.")}
+    is_refused = any(kind.startswith("login.") for kind in texts)
+    reason = next(iter(texts.values()), result.reason or "the device does not show its stream")
+    return NotOpened(reason, BUSY_WAIT if is_busy else REFUSED_WAIT if is_refused else None)
+
+
+def _close_late(call: Future[OpenedStream]) -> None:
+    """Close a stream that opened when nobody waited any more."""
+    if not call.cancelled() and call.exception() is None:
+        for sock in call.result().sockets:
+            sock.close()
