@@ -16,6 +16,7 @@ from video.folder_proof import FolderProof
 from video.keeping import Keeping, limits_of
 from video.library import Library, open_library
 from video.model import NotOpened, OpenedStream, StreamKey
+from video.recorder import Recorder
 from video.retention import GB, Limits
 from video.schedules import Schedules
 from video.streams import Opener, Streams
@@ -42,10 +43,12 @@ class VideoPackage(Package):
     schedules: Schedules
     due_watch: DueWatch
     keeping: Keeping
+    recorder: Recorder
 
     def open(self) -> None:
         try:
             self.schedules.open()
+            self.recorder.open()
         except Unreachable as error:
             raise CannotOpen(sentences(str(error), "Check DATABASE_URL and DATA_DIR.")) from error
 
@@ -54,11 +57,14 @@ class VideoPackage(Package):
 
     def start(self) -> None:
         self.streams.start()
+        self.recorder.start()
         self.due_watch.start()
 
     def stop(self) -> None:
         self.due_watch.stop()
+        self.recorder.stop()
         self.streams.stop()
+        self.recorder.close()
 
     def forget(self) -> str:
         count = self.library.forget_thumbnails()
@@ -82,7 +88,17 @@ def build_video(
     library = open_library(fleet.journal.engine, options.media_dir, clock)
     keeping = _open_keeping(options, clock, fleet)
     keeping.cleaner.on_removed = library.thumbnails.remove
-    return VideoPackage(streams, library, schedules, due_watch, keeping)
+    recorder = Recorder(
+        fleet.journal.engine,
+        keeping.proof.folder,
+        streams,
+        fleet.tracker.fleet,
+        clock,
+        keeping.proof.prove,
+    )
+    due_watch.set_due = recorder.set_due
+    keeping.cleaner.in_use = recorder.devices
+    return VideoPackage(streams, library, schedules, due_watch, keeping, recorder)
 
 
 def _open_keeping(

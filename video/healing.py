@@ -7,7 +7,7 @@ compared by their names in a second or two.
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -52,13 +52,19 @@ class Healed:
         return ", ".join(f"{number} {what}" for number, what in counts if number)
 
 
-def heal(engine: "Engine", folder: Path) -> Healed:
-    """Make rows and files agree. The folder must be proved: with an empty one below a share that is
-    gone, every file would be missing. Raises Unreachable and OSError."""
+def heal(
+    engine: "Engine", folder: Path, growing: Collection[tuple[int, str]] = frozenset()
+) -> Healed:
+    """Make rows and files agree, but for those that grow, each as device and name.
+
+    The folder must be proved: with an empty one below a share that is gone, every file would be
+    missing. Raises Unreachable and OSError.
+    """
     closed = 0
     for segment in segment_rows.unclosed(engine):
-        heal_segment(engine, folder, segment)
-        closed += 1
+        if (segment.device, segment.file) not in growing:
+            heal_segment(engine, folder, segment)
+            closed += 1
     added = gone = back = 0
     for device in sorted(segment_rows.devices(engine) | set(_devices_in(folder))):
         known = segment_rows.known(engine, device)
@@ -68,6 +74,8 @@ def heal(engine: "Engine", folder: Path) -> Healed:
         returned = [row.id for name, row in known.items() if name in there and row.damaged == GONE]
         segment_rows.mark_damaged(engine, returned, "")
         for name in sorted(there - known.keys()):
+            if (device, name) in growing:
+                continue
             with suppress(BrokenMp4):  # deleted meanwhile, or named like a file of ours
                 segment_rows.add(engine, read_file(folder / str(device) / name, device))
                 added += 1
@@ -76,12 +84,14 @@ def heal(engine: "Engine", folder: Path) -> Healed:
     return Healed(closed, added, gone, back)
 
 
-def heal_segment(engine: "Engine", folder: Path, segment: Segment) -> Segment:
+def heal_segment(
+    engine: "Engine", folder: Path, segment: Segment, *, trims: bool = True
+) -> Segment:
     """Close a file that nobody writes any more: with what is there, without what was cut off.
     Raises Unreachable."""
     path = folder / str(segment.device) / segment.file
     try:
-        state = read_file(path, segment.device)
+        state = read_file(path, segment.device, trims=trims)
     except BrokenMp4:
         state = replace(segment, damaged=GONE)
     closed = replace(
@@ -99,9 +109,9 @@ def heal_segment(engine: "Engine", folder: Path, segment: Segment) -> Segment:
     return closed
 
 
-def read_file(path: Path, device: int) -> Segment:
-    """What a file holds, by its name and its boxes; its torn end is cut away. One that cannot be
-    played is `damaged`. Raises BrokenMp4 if the file is gone or its name is none of ours."""
+def read_file(path: Path, device: int, *, trims: bool = True) -> Segment:
+    """What a file holds, by its name and its boxes; with `trims` its torn end is cut away. One that
+    cannot be played is `damaged`. Raises BrokenMp4 if it is gone or its name is none of ours."""
     started_at, stream = _named(path.name)
     with opened(path) as file:
         size = os.fstat(file).st_size
@@ -115,7 +125,7 @@ def read_file(path: Path, device: int) -> Segment:
     if not len(scanned):
         return replace(segment, header=len(scanned.header.data), damaged=EMPTY)
     end = scanned.offsets[-1] + scanned.sizes[-1]
-    if end < size:
+    if end < size and trims:
         with suppress(OSError):  # a reader ignores what is behind the last whole fragment
             os.truncate(path, end)
     frames = sum(_frames(path, scanned))

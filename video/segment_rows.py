@@ -82,6 +82,13 @@ def unclosed(engine: "Engine") -> list[Segment]:
     return _found(engine, select(segments).where(segments.c.closed.is_(False)))
 
 
+def number_of(engine: "Engine", device: int, file: str) -> int | None:
+    """The number of the row of a file, if it has one."""
+    query = select(segments.c.id).where(segments.c.device == device, segments.c.file == file)
+    with translated_errors(), engine.connect() as connection:
+        return connection.execute(query).scalar()
+
+
 class Known(NamedTuple):
     """The row of a file, and why it cannot be played."""
 

@@ -1,0 +1,476 @@
+"""What is recorded: by hand, by schedules, always. One recording of a stream serves all of them.
+
+A thread looks each second at what is wanted, and at what the streams make of it. Lengths of time
+run on the monotonic clock: a clock that is set ends no recording and starts none again.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Condition, Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from fleet.model import Device, Fleet, Refused
+from store.sql import Unreachable
+from video import recording_rows
+from video.due import Due, quality_of
+from video.healing import Healed, heal
+from video.model import MAIN, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
+from video.recorded import AUTO, COMPLETED, FAILED, LOW, MANUAL, SCHEDULE, Recording, Segment
+from video.segment_index import SegmentIndex
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
+STEP = 1.0
+"""Seconds between two looks."""
+DEFAULT_MINUTES, MOST_MINUTES = 60, 1440
+PART = timedelta(hours=24)
+"""After so long, a recording that goes on by itself is completed and another one begins."""
+PROVE_EVERY = 5.0
+"""Seconds between two proofs of the folder, while it is used and while it cannot be."""
+CLOSING = 15.0
+"""Seconds that the last file of a recording has to be closed, before that is judged."""
+DISK = "disk"
+NO_SUB = "this camera has no sub stream"
+"""The reason of a stream that a camera does not have: the large one is recorded then."""
+NOTHING = "No picture came while it ran."
+
+
+class Lease(Protocol):
+    """A stream that is recorded until `stop`."""
+
+    def stop(self) -> None: ...
+
+
+class Recorded(Protocol):
+    """The streams, as far as they are recorded (video/streams.py)."""
+
+    def record(
+        self, key: StreamKey, plan: SegmentPlan, on_segment: Callable[[SegmentProgress], object]
+    ) -> Lease: ...
+    def state(self, key: StreamKey) -> StreamState | None: ...
+
+
+@dataclass(slots=True)
+class _Running:
+    """A recording that runs, or whose last file is being closed. `deadline`: when it ends by
+    itself, `ended_at`: when it ended, both on the monotonic clock. Without `recording.id` it is
+    not in SQL yet."""
+
+    recording: Recording
+    deadline: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def key(self) -> StreamKey:
+        return StreamKey(self.recording.device, self.recording.stream)
+
+    @property
+    def wish(self) -> tuple[int, int | None]:
+        return self.recording.device, self.recording.schedule
+
+
+@dataclass(slots=True)
+class _Line:
+    """A stream that is to be recorded. `trouble`: why nothing is, as far as this server knows."""
+
+    lease: Lease | None = None
+    retry_at: float = 0.0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStatus:
+    """What is recorded of a device now. `recordings` run; `last` is the newest one, also if it has
+    ended. `reason`: why no picture comes, or empty. `files`: those that grow."""
+
+    recordings: tuple[Recording, ...]
+    last: Recording | None
+    reason: str
+    files: tuple[Segment, ...]
+
+
+class Recorder:
+    """Starts and ends recordings. Methods can be called from any thread; those that change
+    something raise Refused, and Unreachable.
+
+    `prove` returns why nothing can be recorded in `folder` now, or an empty text.
+    """
+
+    def __init__(
+        self,
+        engine: "Engine",
+        folder: Path,
+        streams: Recorded,
+        fleet: Callable[[], Fleet],
+        clock: Callable[[], datetime],
+        prove: Callable[[], str],
+        timer: Callable[[], float] = monotonic,
+    ) -> None:
+        self.index = SegmentIndex(engine, folder, timer)
+        self.on_change: Callable[[Recording], object] = lambda _recording: None
+        self._engine = engine
+        self._folder = folder
+        self._streams = streams
+        self._fleet = fleet
+        self._clock = clock
+        self._prove = prove
+        self._timer = timer
+        self._changed = Condition()
+        self._running: list[_Running] = []
+        self._lines: dict[StreamKey, _Line] = {}
+        self._due: frozenset[Due] | None = None
+        self._without_sub: set[int] = set()
+        self._proved_at = float("-inf")
+        self._trouble = ""
+        self._outage = ""
+        self._is_healed = False
+        self._starting = Lock()
+        self._ends = False
+        self._thread: Thread | None = None
+
+    # -- what others use -------------------------------------------------------------------
+
+    def start_recording(
+        self, device: Device, minutes: float = DEFAULT_MINUTES, name: str = "", by: str = ""
+    ) -> Recording:
+        """Record a device by hand for so many minutes."""
+        with self._starting:
+            self._check_can_start(device)
+            now = self._clock()
+            recording = Recording(
+                device.id,
+                self._stream_of(device.id, quality_of(device)),
+                name or "Manual recording",
+                MANUAL,
+                now,
+                quality_of(device),
+                due_until=now + timedelta(minutes=minutes),
+                by=by,
+            )
+            recording = replace(recording, id=recording_rows.add(self._engine, recording))
+            with self._changed:
+                self._running.append(_Running(recording, self._timer() + minutes * 60))
+                self._changed.notify_all()
+        self.on_change(recording)
+        return recording
+
+    def _check_can_start(self, device: Device) -> None:
+        if device.retired_at is not None:
+            raise Refused("This camera is retired", "Restore it first.")
+        if any(running.recording.kind == MANUAL for running in self._of(device.id)):
+            raise Refused(
+                "This camera is being recorded already", "Stop that recording first, or let it end."
+            )
+        if trouble := self._proved(is_forced=True):
+            raise Refused(trouble, "Then start the recording again.")
+
+    def stop_recording(self, device: Device) -> Recording:
+        """End the recording of a device that was started by hand."""
+        running = self._of(device.id)
+        manual = next((item for item in running if item.recording.kind == MANUAL), None)
+        if manual is None and running:
+            raise Refused(
+                f"This camera is recorded by {running[0].recording.name}",
+                "Deactivate the schedule, or switch auto_record off.",
+            )
+        if manual is None:
+            raise Refused("This camera is not being recorded", "There is nothing to stop.")
+        with self._changed:
+            self._end(manual)
+            self._changed.notify_all()
+        return manual.recording
+
+    def status(self, device: int) -> RecordingStatus:
+        """What is recorded of a device. Raises Unreachable."""
+        running = self._of(device)
+        files = tuple(file for file in self.index.growing() if file.device == device)
+        recordings = tuple(item.recording for item in running)
+        last = recordings[-1] if recordings else recording_rows.newest(self._engine, device)
+        reason = self._reason(running[-1].key) if running else ""
+        return RecordingStatus(recordings, last, reason, files)
+
+    def running(self) -> list[Recording]:
+        """The recordings that run."""
+        with self._changed:
+            return [item.recording for item in self._running if item.ended_at is None]
+
+    def devices(self) -> frozenset[int]:
+        """The devices whose folders are written to."""
+        with self._changed:
+            return frozenset(item.recording.device for item in self._running)
+
+    def set_due(self, due: frozenset[Due]) -> None:
+        """Record what schedules and devices want now, and nothing else of theirs. Never raises."""
+        with self._changed:
+            self._due = due
+            self._changed.notify_all()
+
+    # -- opening and ending ----------------------------------------------------------------
+
+    def open(self) -> None:
+        """Take up what ran when the program ended, as far as it still has time. Raises
+        Unreachable."""
+        now = self._clock()
+        for recording in recording_rows.unfinished(self._engine):
+            left = None
+            if recording.due_until is not None:
+                left = (recording.due_until - now).total_seconds()
+            running = _Running(recording, None if left is None else self._timer() + left)
+            if left is not None and left <= 0:
+                running.recording = replace(recording, ended_at=recording.due_until)
+                running.ended_at = self._timer() - CLOSING
+            self._running.append(running)
+
+    def start(self) -> None:
+        """Begin to record."""
+        self._ends = False
+        self._thread = Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. Recordings go on until the streams stop, and after the next start."""
+        with self._changed:
+            self._ends = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def close(self) -> None:
+        """Write what the streams reported last, when they have stopped."""
+        try:
+            self.index.flush(is_last=True)
+        except Unreachable as error:
+            log.warning("The index of recordings is repaired at the next start: %s", error)
+
+    # -- the thread ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._ends:
+            try:
+                self.step()
+            except Exception:
+                log.exception("Internal error while recording")
+            with self._changed:
+                if not self._ends:
+                    self._changed.wait(STEP)
+
+    def step(self) -> None:
+        """Start and end what is to be, once."""
+        self._end_what_is_over()
+        self._take_due()
+        try:
+            self._look_after_lines()
+            self._save_new()
+            self._judge_ended()
+            self.index.flush()
+            self.index.heal_silent()
+            self._note_outage("")
+        except Unreachable as error:
+            self._note_outage(str(error))
+
+    def _note_outage(self, outage: str) -> None:
+        if outage and not self._outage:
+            log.warning("Recordings are indexed when the database is available: %s", outage)
+        self._outage = outage
+
+    def _end_what_is_over(self) -> None:
+        """End recordings whose time is over, and those of devices that are gone."""
+        now, devices = self._timer(), self._fleet().devices
+        with self._changed:
+            for item in self._active():
+                device = devices.get(item.recording.device)
+                is_gone = device is None or device.retired_at is not None
+                if item.deadline is not None:
+                    is_over = now >= item.deadline
+                else:
+                    is_over = self._clock() - item.recording.started_at >= PART
+                if is_gone or is_over:
+                    self._end(item)
+
+    def _end(self, item: _Running) -> None:
+        if item.ended_at is None:
+            item.ended_at = self._timer()
+            item.recording = replace(item.recording, ended_at=self._clock())
+
+    def _take_due(self) -> None:
+        """Begin and end the recordings of schedules and devices."""
+        with self._changed:
+            due = self._due
+            if due is None:
+                return
+            wishes = {(wish.device, wish.schedule_id): wish for wish in due}
+            for item in self._active():
+                if item.recording.kind == MANUAL:
+                    continue
+                wish = wishes.get(item.wish)
+                if wish is None or wish.quality != item.recording.quality:
+                    self._end(item)
+                else:
+                    del wishes[item.wish]
+            self._running += [_Running(self._recording_of(wish)) for wish in wishes.values()]
+
+    def _recording_of(self, wish: Due) -> Recording:
+        return Recording(
+            wish.device,
+            self._stream_of(wish.device, wish.quality),
+            wish.name,
+            AUTO if wish.schedule_id is None else SCHEDULE,
+            self._clock(),
+            wish.quality,
+            wish.schedule_id,
+        )
+
+    def _stream_of(self, device: int, quality: str) -> str:
+        return SUB if quality == LOW and device not in self._without_sub else MAIN
+
+    # -- streams ---------------------------------------------------------------------------
+
+    def _look_after_lines(self) -> None:
+        """Keep one lease for each stream that any recording wants, as long as the folder is the one
+        that it was."""
+        self._note_missing_streams()
+        with self._changed:
+            wanted = {item.key for item in self._active()}
+            for key in self._lines.keys() - wanted:
+                self._release(self._lines.pop(key))
+            for key in wanted - self._lines.keys():
+                self._lines[key] = _Line()
+        trouble = self._proved()
+        if not trouble and not self._is_healed:
+            self._heal()
+        for key, line in tuple(self._lines.items()):
+            if trouble:
+                self._is_healed = False
+                self._release(line)
+                line.trouble = trouble
+            elif line.lease is None and self._timer() >= line.retry_at:
+                self._begin(key, line)
+
+    def _heal(self) -> None:
+        """Make the index and the folder agree, at the start and when the folder is back. Raises
+        Unreachable."""
+        growing = {(file.device, file.file) for file in self.index.growing()}
+        try:
+            healed = heal(self._engine, self._folder, growing)
+        except OSError as error:
+            log.warning("Recordings cannot be compared with their index: %s", error)
+            return
+        self._is_healed = True
+        if healed != Healed():
+            log.info("Recorded files compared with their index: %s", healed)
+
+    def _note_missing_streams(self) -> None:
+        """Record the large stream of a camera that turns out to have no small one."""
+        with self._changed:
+            for item in self._active():
+                state = self._streams.state(item.key) if item.key.name == SUB else None
+                if state is not None and state.reason == NO_SUB:
+                    self._without_sub.add(item.recording.device)
+                    item.recording = replace(item.recording, stream=MAIN)
+                    if item.recording.id:
+                        recording_rows.change(self._engine, item.recording.id, stream=MAIN)
+
+    def _proved(self, *, is_forced: bool = False) -> str:
+        """Why nothing can be recorded now; asked of the disk every few seconds."""
+        now = self._timer()
+        if is_forced or now - self._proved_at >= PROVE_EVERY:
+            self._trouble, self._proved_at = self._prove(), now
+        return self._trouble
+
+    def _begin(self, key: StreamKey, line: _Line) -> None:
+        folder = self._folder / str(key.device)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            plan = SegmentPlan(folder)
+            line.lease = self._streams.record(key, plan, lambda segment: self._take(key, segment))
+        except OSError as error:
+            self._fail(line, f"{folder} cannot be created ({error.strerror}).")
+        except ValueError:
+            self._fail(line, "The recording before is still being closed.")
+
+    def _take(self, key: StreamKey, progress: SegmentProgress) -> None:
+        """Note what a stream reports about a file."""
+        self.index.note(key, progress)
+        with self._changed:
+            line = self._lines.get(key)
+            if line is not None and progress.reason == DISK:
+                text = f"The disk does not take recordings ({progress.error})."
+                if line.trouble != text:
+                    log.error("Device %d is not recorded. %s", key.device, text)
+                self._release(line)
+                self._fail(line, text)
+            elif line is not None and not progress.is_closed:
+                line.trouble = ""
+            self._changed.notify_all()
+
+    def _fail(self, line: _Line, trouble: str) -> None:
+        line.trouble = trouble
+        line.retry_at = self._timer() + PROVE_EVERY
+        self._proved_at = float("-inf")
+
+    def _release(self, line: _Line) -> None:
+        lease, line.lease = line.lease, None
+        if lease is not None:
+            lease.stop()
+
+    def _reason(self, key: StreamKey) -> str:
+        """Why no picture comes; empty while it does, and while nothing is known yet."""
+        line = self._lines.get(key)
+        if line is not None and line.trouble:
+            return line.trouble
+        state = self._streams.state(key)
+        return state.reason if state is not None else ""
+
+    # -- rows ------------------------------------------------------------------------------
+
+    def _save_new(self) -> None:
+        """Give a number to the recordings that have none. Raises Unreachable."""
+        for item in self._items():
+            if not item.recording.id:
+                id = recording_rows.add(self._engine, item.recording)
+                item.recording = replace(item.recording, id=id)
+                self.on_change(item.recording)
+
+    def _judge_ended(self) -> None:
+        """Complete what has ended as soon as its last file is closed: failed is what recorded
+        nothing at all. Raises Unreachable."""
+        for item in self._items():
+            if item.ended_at is None:
+                continue
+            growing = [file for file in self.index.growing() if not file.closed]
+            is_open = any((file.device, file.stream) == item.key for file in growing)
+            is_shared = any(other.key == item.key for other in self._active())
+            if is_open and not is_shared and self._timer() - item.ended_at < CLOSING:
+                continue
+            self._judge(item)
+            with self._changed:
+                self._running.remove(item)
+
+    def _judge(self, item: _Running) -> None:
+        recording = item.recording
+        until = recording.ended_at or self._clock()
+        has_files = self.index.has_files(item.key, recording.started_at, until)
+        reason = "" if has_files else self._reason(item.key) or recording.reason or NOTHING
+        status = COMPLETED if has_files else FAILED
+        recording_rows.change(
+            self._engine, recording.id, status=status, reason=reason, ended_at=until
+        )
+        item.recording = replace(recording, status=status, reason=reason, ended_at=until)
+        self.on_change(item.recording)
+
+    def _items(self) -> Sequence[_Running]:
+        with self._changed:
+            return tuple(self._running)
+
+    def _active(self) -> list[_Running]:
+        return [item for item in self._items() if item.ended_at is None]
+
+    def _of(self, device: int) -> list[_Running]:
+        return [item for item in self._active() if item.recording.device == device]
