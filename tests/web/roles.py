@@ -43,6 +43,8 @@ EDIT = "     L-++       -0  +0  -+  +0"
 EDIT_MANY = " L-++       --  ++  -+  ++"
 # Check one device now: operators, and whom more than viewing it is granted to.
 POLL = "     L-++       -0  +0  -+  +0"
+# Record one device: operators, and nobody by a level alone: the grant must name it.
+RECORD = "   L-++       -0  -0  -+  +0"
 # Merge or split devices: operators who see all devices.
 JOIN = "     L-++       -0  -0  -+  -0"
 # Undo an edit, for whom may make it.
@@ -161,6 +163,9 @@ TABLE = {
     ("PATCH", "/v0/api/cctv/cameras/<key>"): EDIT,
     ("DELETE", "/v0/api/cctv/cameras/<key>"): MANAGE,
     ("POST", "/v0/api/cctv/cameras/<key>/test_connection"): POLL,
+    ("POST", "/v0/api/cctv/cameras/<key>/start_recording"): RECORD,
+    ("POST", "/v0/api/cctv/cameras/<key>/stop_recording"): RECORD,
+    ("GET", "/v0/api/cctv/cameras/<key>/recording_status"): SEE,
     ("POST", "/api/camera/<key>/retire"): EDIT,
     ("POST", "/api/camera/<key>/restore"): EDIT,
     ("POST", "/api/camera/<key>/merge"): JOIN,

@@ -51,7 +51,6 @@ VALUES = {
 }
 """The fields of a request, by the names of the record."""
 RECORDING = ("auto_record", "record_quality", "retention_days")
-NOT_RECORDED = "The recording settings are saved. This version does not record yet."
 NO_SNMP = "The SNMP community is saved encrypted. This version does not use SNMP yet."
 NOT_CHECKED = "No source of this version checks this device at its address."
 CAMERA_NOT_CHECKED = "It is not checked: POST /api/cameras adds a camera that ONVIF and RTSP check."
@@ -283,9 +282,7 @@ def _values(given: CameraFields | DeviceFields, device: Device | None = None) ->
 
 
 def _warnings(given: CameraFields | DeviceFields) -> list[str]:
-    names = given.model_fields_set
-    warnings = [NOT_RECORDED] if not names.isdisjoint(RECORDING) else []
-    return warnings + ([NO_SNMP] if "snmp_community" in names else [])
+    return [NO_SNMP] if "snmp_community" in given.model_fields_set else []
 
 
 def kind_of(text: str) -> str:

@@ -83,8 +83,8 @@ class ConnectionFields(Strict):
 
 
 class CameraFields(ConnectionFields):
-    """A camera. `description` are its notes, `location` is its site. The recording settings are
-    saved, and nothing uses them yet: this version does not record."""
+    """A camera. `description` are its notes, `location` is its site. With
+    `auto_record` it is recorded always."""
 
     name: str | None = Field(None, max_length=MAX_NAME)
     description: str | None = Field(None, max_length=MAX_LENGTHS["notes"])

@@ -81,8 +81,7 @@ ParentId = Annotated[int, Field(ge=1)]
 
 
 class Recording(Strict):
-    """Recording settings. They are saved, and nothing uses them yet: this version does not
-    record."""
+    """Recording settings. With `auto_record` the device is recorded always."""
 
     auto_record: bool | None = None
     record_quality: Annotated[str, OneOf(QUALITIES)] | None = None
