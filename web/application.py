@@ -30,6 +30,7 @@ from web.api import (
     keys,
     metrics,
     ranges,
+    recordings,
     saved_cameras,
     scans,
 )
@@ -90,7 +91,7 @@ API = (
         scans,
         ranges,
     ),
-    *(jobs, events, export, health, metrics),
+    *(recordings, jobs, events, export, health, metrics),
     *(auth, web.api.users, web.api.credentials, keys, audit_log, openapi),
 )
 PAGES = (

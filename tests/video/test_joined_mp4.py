@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.video.recorded_files import clip
 from video.joined_mp4 import JoinedMp4, RecordedFile, join
 from video.mp4_boxes import BrokenMp4
 from video.mp4_fragments import scan
@@ -15,26 +16,12 @@ from video.mp4_fragments import scan
 NOON = 1_796_000_000.0
 
 
-def recorded(
-    folder: Path, name: str, seconds: int, size: str = "64x48", sound: bool = True
-) -> Path:
-    """A file as it is recorded: fragments of 2 s, key frames each second, here with 10 frames/s."""
-    path = folder / name
-    tone = ["-f", "lavfi", "-i", "sine=440:sample_rate=48000"] if sound else []
-    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=10", *tone]
-    command += ["-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-g", "10"]
-    command += ["-pix_fmt", "yuv420p", "-bf", "0", "-c:a", "aac", "-frag_duration", "2000000"]
-    command += ["-movflags", "empty_moov+default_base_moof+frag_keyframe", str(path)]
-    subprocess.run(command, check=True)
-    return path
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
-    recorded(folder, "first.mp4", 6)
-    recorded(folder, "second.mp4", 4)
-    recorded(folder, "larger.mp4", 2, size="96x64")
+    clip(folder, "first.mp4", 6)
+    clip(folder, "second.mp4", 4)
+    clip(folder, "larger.mp4", 2, size="96x64")
     return folder
 
 
@@ -197,7 +184,7 @@ def test_changed_bytes_never_raise_anything_else(folder, tmp_path):
 
 
 def test_a_file_without_sound_joins_and_one_with_it_begins_another(folder, tmp_path):
-    silent = recorded(tmp_path, "silent.mp4", 2, sound=False)
+    silent = clip(tmp_path, "silent.mp4", 2, sound=False)
     files = [RecordedFile(silent, NOON - 60), RecordedFile(silent, NOON - 30), *pair(folder)]
     quiet, loud = join(files)
     assert quiet.duration == pytest.approx(4, abs=0.05)

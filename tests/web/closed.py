@@ -192,6 +192,7 @@ def path_of(rule: str, key: int = OWN, event: int = 1) -> str:
         "<int:id>": "999",
         "<int:number>": "999",
         "<name>": "tick",
+        "<date>": "2026-03-01",
         "<path:filename>": "style.css",
     }
     for name, value in filled.items():

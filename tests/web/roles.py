@@ -63,6 +63,8 @@ READ_LOG = " L--+       --  --  ++  --"
 OWN_LOOK = " L+++       ++  ++  ++  ++"
 # Passwords and tokens of the person who asks: everybody who is logged in, and no token.
 OWN_KEYS = " L+++       ++  ++  --  --"
+# Change recordings: operators, and whom a camera is granted to with the right to record.
+KEEP = "     L-++       --  --  -+  ++"
 
 TABLE = {
     ("GET", "/static/<path:filename>"): OPEN,
@@ -250,6 +252,22 @@ TABLE = {
     ("POST", "/settings/users/<int:id>"): MANAGE,
     ("POST", "/settings/users/<int:id>/grants"): MANAGE,
     ("POST", "/settings/users/<int:id>/tokens/<int:number>/revoke"): MANAGE,
+    ("GET", "/v0/api/cctv/recordings"): SEE_ALL,
+    ("GET", "/v0/api/cctv/recordings/<int:id>"): SEE_ALL,
+    ("GET", "/v0/api/cctv/recordings/<int:id>/download"): SEE_ALL,
+    ("GET", "/api/recordings"): SEE_ALL,
+    ("GET", "/api/recordings/<int:id>"): SEE_ALL,
+    ("PATCH", "/api/recordings/<int:id>"): KEEP,
+    ("DELETE", "/api/recordings/<int:id>"): KEEP,
+    ("POST", "/api/recordings/<int:id>/restore"): KEEP,
+    ("GET", "/api/recordings/<int:id>/download"): SEE_ALL,
+    ("GET", "/api/recordings/<int:id>/thumbnail.jpg"): SEE_ALL,
+    ("POST", "/api/recordings/<int:id>/link"): SEE_ALL,
+    ("GET", "/api/recordings/<int:id>/shared.mp4"): OPEN,
+    ("GET", "/api/cameras/<key>/days/<date>"): SEE,
+    ("GET", "/api/cameras/<key>/playback"): SEE,
+    ("GET", "/api/cameras/<key>/playback.mp4"): SEE,
+    ("GET", "/api/cameras/<key>/thumbnail.jpg"): SEE,
     ("GET", "/api/audit"): READ_LOG,
     ("GET", "/api/audit.csv"): READ_LOG,
     ("GET", "/settings/audit"): READ_LOG,

@@ -55,6 +55,7 @@ ERROR_TITLES = {
     409: "Conflict with the current state",
     413: "Request too large",
     415: "Content-Type is not application/json",
+    416: "There are no such bytes",
     503: "Temporarily unavailable",
     507: "Insufficient storage",
 }

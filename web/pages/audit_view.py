@@ -38,6 +38,18 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         },
     ),
     (
+        "Recordings",
+        "recording.",
+        {
+            "recording.viewed": "Recordings played",
+            "recording.downloaded": "Recording downloaded",
+            "recording.linked": "Link created",
+            "recording.changed": "Recording changed",
+            "recording.deleted": "Recording deleted",
+            "recording.restored": "Recording restored",
+        },
+    ),
+    (
         "Fleet",
         "fleet.",
         {

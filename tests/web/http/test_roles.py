@@ -132,9 +132,19 @@ NOT_READ = {
     "/api/cameras/1/live.mp4": 409,
     "/v0/api/cctv/cameras/1/stream": 409,
     **{path_of(f"/wall/shared/<token>{end}"): 404 for end in ("", "/live")},
+    **{
+        f"{base}/999{end}": 404
+        for base, ends in (
+            ("/api/recordings", ("", "/download", "/thumbnail.jpg")),
+            ("/v0/api/cctv/recordings", ("", "/download")),
+        )
+        for end in ends
+    },
+    "/api/recordings/999/shared.mp4": 422,
+    **{f"/api/cameras/1/{name}": 422 for name in ("playback", "playback.mp4", "thumbnail.jpg")},
 }
-"""There is no logo, nothing is searched for, one leads on, the camera has no stream, and no wall is
-shared; all else is read, or refused by the table."""
+"""There is no logo and no recording, nothing is searched for, no moment is named, one leads on, the
+camera has no stream, and no wall is shared; all else is read, or refused by the table."""
 
 
 def status_of(name: str, path: str) -> int:

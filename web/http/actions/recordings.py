@@ -1,0 +1,339 @@
+"""What pages and the API do with recordings: find, change, delete, play."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+from threading import Lock
+
+from flask import Response, request
+
+from fleet import labels
+from fleet.model import Device, Event
+from video.build import VideoPackage
+from video.day_line import DayLine, Stretch, day_of
+from video.joined_mp4 import JoinedMp4
+from video.library import Library, Playback
+from video.library_rows import RecordingFilter
+from video.model import MAIN, NAMES, SUB
+from video.recorded import RECORDING, Recording
+from video.thumbnails import TooBusy
+from web.http.auditing import actor_name, note
+from web.http.byte_ranges import ranged
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.shapes.recordings import (
+    OURS,
+    RecordingChange,
+    RecordingJson,
+    RecordingQuery,
+    recording_json,
+    zone_named,
+)
+from web.http.visible_fleet import VisibleFleet, visible_fleet, with_merged_ids
+
+MEDIA_TYPE = "video/mp4"
+MOST_LISTED = 1000
+MOST_EVENTS = 500
+CHUNKS_AT_ONCE = 4 << 20
+"""Bytes of one answer to a player: it asks for the next ones when it needs them, so that no thread
+waits while it is paused."""
+SAME_VIEW = 900.0
+"""Seconds within which a person who goes on with the same film adds nothing to the audit log."""
+MOST_VIEWS = 2000
+
+
+def library() -> Library:
+    return current_monitor().packages.find(VideoPackage).library
+
+
+# -- who may ---------------------------------------------------------------------------------
+
+
+def device_of(visible: VisibleFleet, recording: Recording) -> Device | None:
+    """The camera of a recording as it is now; None for one that is deleted."""
+    fleet = visible.monitor.tracker.fleet()
+    return fleet.devices.get(fleet.redirects.get(recording.device, recording.device))
+
+
+def may(visible: VisibleFleet, action: str, recording: Recording) -> bool:
+    """True if the person may do it; recordings of deleted cameras are for those who see all."""
+    device = device_of(visible, recording)
+    if device is None:
+        return not visible.is_limited and visible.may(action)
+    return visible.may(action, device)
+
+
+def recording_for(id: int, action: str, *, is_deleted: bool = False) -> Recording:
+    """The recording with that number. Raises HttpError: 404 for one that this person does not
+    see, or that is deleted, 403 for one with which this cannot be done."""
+    recording, visible = library().find(id), visible_fleet()
+    is_there = recording is not None and bool(recording.deleted_at) == is_deleted
+    if recording is None or not is_there or not may(visible, "recording.view", recording):
+        raise not_found(id)
+    if not may(visible, action, recording):
+        raise HttpError(
+            403,
+            "You don't have permission to do this",
+            "An administrator can allow it under Settings > Users.",
+        )
+    return recording
+
+
+def not_found(id: int) -> HttpError:
+    hint = "GET /api/recordings lists the recordings with their numbers."
+    return HttpError(404, f"Recording {id} does not exist", hint)
+
+
+# -- the list --------------------------------------------------------------------------------
+
+
+def filter_of(query: RecordingQuery) -> RecordingFilter:
+    """The recordings that match, among those that this person may see. Raises NotFound."""
+    visible = visible_fleet()
+    since, until = query.since, query.until
+    if query.day:
+        bounds = day_bounds(query.day, zone_named(query.zone))
+        since, until = (
+            max(since or bounds.start, bounds.start),
+            min(until or bounds.end, bounds.end),
+        )
+    return RecordingFilter(_devices(visible, query.camera), query.status, since, until)
+
+
+def _devices(visible: VisibleFleet, camera: int | None) -> Sequence[int] | None:
+    redirects = visible.monitor.redirects
+    if camera is not None:
+        return with_merged_ids([visible.device(str(camera)).id], redirects)
+    if not visible.is_limited:
+        return None
+    seen = [id for id, device in visible.devices().items() if visible.may("recording.view", device)]
+    return with_merged_ids(seen, redirects)
+
+
+def day_bounds(day: date, zone: tzinfo | None) -> Stretch:
+    """The day in a zone. Raises HttpError (422) for one at the end of times."""
+    try:
+        return day_of(day, zone)
+    except (OverflowError, ValueError, OSError):
+        raise HttpError(422, "day: a day between 1970 and 9000", "Choose another day.") from None
+
+
+def listed(query: RecordingQuery, base: str = OURS) -> tuple[list[RecordingJson], int]:
+    """The rows of a list, and how many there are in all."""
+    limit = query.per_page if query.page else MOST_LISTED
+    offset = query.per_page * (query.page - 1) if query.page else 0
+    rows, total = library().page(filter_of(query), limit, offset)
+    name = Names(visible_fleet())
+    return [recording_json(row, *name.of(row.recording), base) for row in rows], total
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The numbers and names of cameras as one person sees them."""
+
+    visible: VisibleFleet
+
+    def of(self, recording: Recording) -> tuple[int, str]:
+        device, devices = device_of(self.visible, recording), self.visible.devices()
+        if device is None or device.id not in devices:
+            return recording.device, f"Deleted camera {recording.device}"
+        return device.id, labels.name_among(devices[device.id], devices)
+
+
+def as_json(recording: Recording, base: str = OURS) -> RecordingJson:
+    row = library().row(recording)
+    return recording_json(row, *Names(visible_fleet()).of(recording), base)
+
+
+# -- changes ---------------------------------------------------------------------------------
+
+
+def change(id: int, given: RecordingChange) -> Recording:
+    """Rename or protect a recording. Raises HttpError."""
+    recording = recording_for(id, "recording.edit")
+    changes = given.model_dump(exclude_none=True)
+    if changes:
+        library().change(id, **changes)
+        before = {name: getattr(recording, name) for name in changes}
+        _note("recording.changed", recording, "Changed the recording", before, changes)
+    return recording_for(id, "recording.edit")
+
+
+def delete(id: int) -> Recording:
+    """Delete a recording; `restore` undoes it. Raises HttpError (409) for one that runs or is
+    protected."""
+    recording = recording_for(id, "recording.edit")
+    if recording.status == RECORDING:
+        raise HttpError(409, "This recording is running", "Stop it first.")
+    if recording.protected:
+        raise HttpError(409, "This recording is protected", "Remove its protection first.")
+    library().delete(id)
+    _note("recording.deleted", recording, "Deleted the recording")
+    return recording
+
+
+def restore(id: int) -> Recording:
+    """Restore a deleted recording. Raises HttpError (404) once its files are gone."""
+    recording = recording_for(id, "recording.edit", is_deleted=True)
+    library().restore(id)
+    _note("recording.restored", recording, "Restored the recording")
+    return recording_for(id, "recording.edit")
+
+
+def _note(
+    action: str,
+    recording: Recording,
+    text: str,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    by: str = "",
+) -> None:
+    about = f"camera {recording.device}"
+    full = f"{text} {recording.id} ({recording.name or 'without a name'})"
+    note(action, about, full, before, after, by)
+
+
+# -- playing and downloading -----------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class RecentViews:
+    """Who saw what a moment ago, so that a player that asks for a film piece by piece is written
+    to the audit log once."""
+
+    _seen: "OrderedDict[tuple[str, ...], float]" = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def is_new(self, *view: str) -> bool:
+        """True unless this was asked within the last minutes; then it is asked now."""
+        now = time.monotonic()
+        with self._lock:
+            last = self._seen.pop(view, None)
+            self._seen[view] = now
+            while len(self._seen) > MOST_VIEWS:
+                self._seen.popitem(last=False)
+        return last is None or now - last > SAME_VIEW
+
+
+RECENT = RecentViews()
+
+
+def part_of(recording: Recording, part: int) -> JoinedMp4:
+    """One file of a recording. Raises HttpError (404)."""
+    parts = library().of_recording(recording)
+    if part > len(parts):
+        hint = "Its files may have been deleted because of their age, or for space."
+        if parts:
+            hint = f"It has {len(parts)} parts."
+        raise HttpError(404, f"Recording {recording.id} has no file to download", hint)
+    return parts[part - 1]
+
+
+def send(joined: JoinedMp4, most: int | None = None) -> Response:
+    """A joined file, or the range of it that was asked for."""
+    response, _start = ranged(joined.read, joined.size, joined.etag, MEDIA_TYPE, most)
+    response.headers["Cache-Control"] = "private, no-cache, no-transform"
+    return response
+
+
+def note_download(recording: Recording, part: int, by: str = "") -> None:
+    """Write a download to the audit log, once for all its ranges."""
+    if request.method == "HEAD" or not RECENT.is_new(
+        by or actor_name(), "download", str(recording.id), str(part)
+    ):
+        return
+    text = "Downloaded the recording" if not by else "Played by a link the recording"
+    _note("recording.downloaded", recording, text, by=by)
+
+
+def note_playback(device: Device, stream: str, since: datetime) -> None:
+    """Write to the audit log that somebody looks at what was recorded."""
+    hour = since.astimezone().replace(minute=0, second=0, microsecond=0)
+    if request.method != "HEAD" and RECENT.is_new(
+        actor_name(), "playback", str(device.id), stream, hour.isoformat()
+    ):
+        name = labels.name_among(device, visible_fleet().devices())
+        text = f"Played the recordings of {name} ({stream}) from {since.astimezone():%F %H:%M}"
+        note("recording.viewed", f"camera {device.id}", text)
+
+
+def devices_behind(device: Device) -> list[int]:
+    """The number of a camera, and of the records that became part of it."""
+    return with_merged_ids([device.id], current_monitor().redirects)
+
+
+def playback(device: Device, stream: str, at: datetime) -> Playback:
+    """What plays at a moment. Raises HttpError (404) if nothing does within a day after it."""
+    playing = library().playback(devices_behind(device), stream, at)
+    if playing is None:
+        raise HttpError(
+            404,
+            "Nothing was recorded at this time or in the 24 hours after it",
+            "Choose another moment, or the other stream.",
+        )
+    return playing
+
+
+def thumbnail(picture: bytes | None) -> Response:
+    """A picture that a browser may keep. Raises HttpError (404) without one."""
+    if picture is None:
+        raise HttpError(404, "There is no picture", "The files cannot be read or are gone.")
+    response = Response(picture, mimetype="image/jpeg")
+    response.headers["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
+def picture(devices: Sequence[int], stream: str, since: datetime, until: datetime) -> bytes | None:
+    """A small picture of a time. Raises HttpError (503) when too many are being made."""
+    try:
+        return library().thumbnail(devices, stream, since, until)
+    except TooBusy:
+        busy = "Too many pictures are being made"
+        raise HttpError(503, busy, "Try again.", {"Retry-After": "5"}) from None
+
+
+def recording_picture(recording: Recording) -> bytes | None:
+    until = recording.ended_at or current_monitor().clock()
+    return picture((recording.device,), recording.stream, recording.started_at, until)
+
+
+# -- a day -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CameraDay:
+    """A day of one stream of a camera. `gaps`: what is missing, each with its cause."""
+
+    device: Device
+    stream: str
+    day: date
+    line: DayLine
+    gaps: Sequence[tuple[Stretch, str]]
+    recordings: Sequence[RecordingJson]
+    events: Sequence[Event]
+
+
+def camera_day(device: Device, stream: str | None, day: date, zone: tzinfo | None) -> CameraDay:
+    """A day of a camera; without a stream, of the one that has more of it. Raises HttpError."""
+    day_bounds(day, zone)
+    lines = {name: library().day(devices_behind(device), name, day, zone) for name in NAMES}
+    if stream is None:
+        is_sub = lines[SUB].recorded_seconds > lines[MAIN].recorded_seconds
+        stream = SUB if is_sub else MAIN
+    line = lines[stream]
+    bounds = line.day
+    wanted = RecordingFilter(devices_behind(device), since=bounds.start, until=bounds.end)
+    rows, _total = library().page(wanted, MOST_LISTED)
+    name = Names(visible_fleet())
+    recordings = [recording_json(row, *name.of(row.recording)) for row in rows]
+    gaps = [(stretch, "not recorded") for stretch in line.missing]
+    return CameraDay(device, stream, day, line, gaps, recordings, _events(device, bounds))
+
+
+def _events(device: Device, day: Stretch) -> Sequence[Event]:
+    visible = visible_fleet()
+    if not visible.may("event.view", device):
+        return ()
+    return visible.events(device=device.id, since=day.start, until=day.end, limit=MOST_EVENTS)
