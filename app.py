@@ -61,8 +61,8 @@ def build_monitor(
     audit = packages.add(build_audit(select(AuditOptions), clock, fleet))
     packages.add(build_accounts(select(AccountsOptions), clock, fleet, audit))
     inventory = packages.add(build_inventory(select(InventoryOptions), clock, fleet))
-    packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
-    packages.add(build_video(select(VideoOptions), clock, fleet))
+    discovery = packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
+    packages.add(build_video(select(VideoOptions), clock, fleet, discovery.streams))
     return packages.add(build_web(select(WebOptions), clock, packages)).monitor
 
 

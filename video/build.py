@@ -15,7 +15,6 @@ from video.due_watch import DueWatch
 from video.folder_proof import FolderProof
 from video.keeping import Keeping, limits_of
 from video.library import Library, open_library
-from video.model import NotOpened, OpenedStream, StreamKey
 from video.recorder import Recorder
 from video.retention import GB, Limits
 from video.schedules import Schedules
@@ -76,11 +75,11 @@ def build_video(
     options: VideoOptions,
     clock: Callable[[], datetime],
     fleet: FleetPackage,
-    opener: Opener | None = None,
+    opener: Opener,
 ) -> VideoPackage:
     """Build the streams, which `opener` opens, and the library and the schedules beside the
     journal."""
-    streams = Streams(opener or _NoOpener(), clock)
+    streams = Streams(opener, clock)
     schedules = Schedules(fleet.journal.engine, clock)
     due_watch = DueWatch(schedules.schedules, fleet.tracker.fleet, clock)
     schedules.on_change = due_watch.wake
@@ -113,14 +112,3 @@ def _open_keeping(
     )
     doubt = fleet.trusted.distrust_reason
     return Keeping(proof, Cleaner(fleet.journal.engine, proof, limits, clock, doubt))
-
-
-class _NoOpener:
-    """Opens nothing."""
-
-    def open(self, _key: StreamKey) -> OpenedStream:
-        raise NotOpened("This server cannot open streams")
-
-    def closed(self, _key: StreamKey) -> None: ...
-
-    def alive(self, _key: StreamKey, _at: float) -> None: ...
