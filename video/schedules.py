@@ -54,9 +54,7 @@ class Schedules:
         """One schedule. Raises NotFound."""
         stored = self._all.get(id)
         if stored is None or stored.deleted_at is not None:
-            raise NotFound(
-                f"Schedule {id} does not exist", "GET /api/schedules lists the schedules."
-            )
+            raise no_schedule(id)
         return stored
 
     def find_deleted(self, id: int) -> StoredSchedule:
@@ -158,3 +156,8 @@ class Schedules:
                 schedule = replace(stored.schedule, devices=left)
                 deleted_at = stored.deleted_at if left else stored.deleted_at or now
                 self._save(replace(stored, schedule=schedule, deleted_at=deleted_at))
+
+
+def no_schedule(id: int) -> NotFound:
+    """The error that a schedule does not exist."""
+    return NotFound(f"Schedule {id} does not exist", "GET /api/schedules lists the schedules.")

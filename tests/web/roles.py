@@ -47,6 +47,8 @@ POLL = "     L-++       -0  +0  -+  +0"
 RECORD = "   L-++       -0  -0  -+  +0"
 # Merge or split devices: operators who see all devices.
 JOIN = "     L-++       -0  -0  -+  -0"
+# Schedules, which the bodies here name for no camera: operators, and whom the right is granted to.
+SCHEDULE = " L-++       --  --  -+  ++"
 # Undo an edit, for whom may make it.
 UNDO = "     L-++       --  +0  -+  +0"
 # What is about all devices at once, read only: who sees them all.
@@ -158,6 +160,23 @@ TABLE = {
     ("PATCH", "/api/devices/<key>"): EDIT,
     ("DELETE", "/api/devices/<key>"): MANAGE,
     ("POST", "/api/devices/<key>/poll"): POLL,
+    ("GET", "/api/schedules"): SEE_ALL,
+    ("POST", "/api/schedules"): SCHEDULE,
+    ("GET", "/api/schedules/<int:id>"): SEE_ALL,
+    ("PUT", "/api/schedules/<int:id>"): SCHEDULE,
+    ("PATCH", "/api/schedules/<int:id>"): SCHEDULE,
+    ("DELETE", "/api/schedules/<int:id>"): SCHEDULE,
+    ("POST", "/api/schedules/<int:id>/activate"): SCHEDULE,
+    ("POST", "/api/schedules/<int:id>/deactivate"): SCHEDULE,
+    ("GET", "/v0/api/cctv/schedules"): SEE_ALL,
+    ("POST", "/v0/api/cctv/schedules"): SCHEDULE,
+    ("GET", "/v0/api/cctv/schedules/<int:id>"): SEE_ALL,
+    ("PUT", "/v0/api/cctv/schedules/<int:id>"): SCHEDULE,
+    ("PATCH", "/v0/api/cctv/schedules/<int:id>"): SCHEDULE,
+    ("DELETE", "/v0/api/cctv/schedules/<int:id>"): SCHEDULE,
+    ("POST", "/v0/api/cctv/schedules/<int:id>/activate"): SCHEDULE,
+    ("POST", "/v0/api/cctv/schedules/<int:id>/deactivate"): SCHEDULE,
+    ("POST", "/api/schedules/<int:id>/undo"): SCHEDULE,
     ("GET", "/v0/api/cctv/cameras"): SEE_ALL,
     ("POST", "/v0/api/cctv/cameras"): OPERATE,
     ("GET", "/v0/api/cctv/cameras/<key>"): SEE,

@@ -79,8 +79,10 @@ def docs() -> str:
 
 @cache
 def description(app: Flask) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of all routes with a description."""
+    """The OpenAPI 3.1 document of all routes with a description. One with several paths is there
+    once, under the first in the alphabet."""
     paths: dict[str, dict[str, Any]] = {}
+    ids: set[str] = set()
     schemas: dict[str, Any] = {}
     _schema(ErrorBody, schemas)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
@@ -93,6 +95,9 @@ def description(app: Flask) -> dict[str, Any]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             action = action_of(app, rule.endpoint)
             id = f"{rule.endpoint}.{method}".replace(".", "_").lower()
+            if id in ids:
+                continue
+            ids.add(id)
             operation = _operation(id, view, documented, names, schemas, action)
             paths.setdefault(path, {})[method.lower()] = operation
     return {

@@ -80,6 +80,15 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
             "user.removed": "User removed",
         },
     ),
+    (
+        "Schedules",
+        "schedule.",
+        {
+            "schedule.added": "Schedule created",
+            "schedule.changed": "Schedule changed",
+            "schedule.deleted": "Schedule deleted",
+        },
+    ),
     ("Permissions", "grant.", {"grant.added": "Access granted", "grant.removed": "Access removed"}),
     ("Tokens", "token.", {"token.made": "Token created", "token.revoked": "Token revoked"}),
     ("Live video", "video.", {"video.viewed": "Live view"}),

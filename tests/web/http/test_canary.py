@@ -39,6 +39,10 @@ SOUND: dict[str, dict[str, Any]] = {
     "/api/users/{id}/grants": {"level": "view", "device": 1, "site": None, "hours": None,
                                "weekdays": [], "rights": []},
     "/api/tokens": {"scope": "read", "expires": None, "devices": None},
+    "/api/schedules": {"camera": 1, "cameras": [1], "schedule_type": "weekly",
+                       "start_time": "18:00", "end_time": "06:00", "days_of_week": ["monday"],
+                       "start_date": None, "end_date": None, "timezone": "UTC",
+                       "record_quality": None},
     "/api/camera/{key}": {"parent": None, "parents": None, "kind": "switch",
                           "recording": {"record_quality": "high"}},
 }  # fmt: skip
