@@ -58,10 +58,18 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0, help="the number of the first device")
     parser.add_argument("--port", type=int, default=8554)
+    parser.add_argument("--clip", default="", help="an H.264 file that all of them play")
+    parser.add_argument("--fps", type=int, default=15)
+    parser.add_argument("--open", action="store_true", help="none has a login")
     for mode in MODES:
         parser.add_argument(f"--{mode}", type=int, default=0, help=f"devices that are {mode}")
     given = parser.parse_args()
     devices = crowd(given.count, given.first)
+    for device in devices:
+        if given.clip:
+            device.streams = {"/stream1": Stream(fps=given.fps, clip=given.clip)}
+        if given.open:
+            device.accounts = Accounts()
     kinds = [mode for mode in MODES for _ in range(getattr(given, mode))]
     for device, mode in zip(devices, kinds, strict=False):
         device.mode = mode

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from simulators import parameter_sets as sets
+from simulators import rtsp_clip
 from simulators.rtsp_sdp import Stream
 
 LARGEST = 1400
@@ -40,6 +41,9 @@ def _payloads(unit: bytes) -> Iterator[tuple[bytes, bool]]:
 
 def frames(stream: Stream) -> Iterator[list[bytes]]:
     """The NAL units of each picture, for ever."""
+    if stream.clip:
+        clip = rtsp_clip.endless(stream.clip, stream.later_clip)
+        yield from map(rtsp_clip.without_sets, clip) if stream.sets == "description" else clip
     size = (stream.width, stream.height)
     for number in itertools.count():
         place = number % KEY_FRAME_EVERY
@@ -52,13 +56,16 @@ def frames(stream: Stream) -> Iterator[list[bytes]]:
 def packets(stream: Stream, channel: int) -> Iterator[bytes]:
     """The interleaved packets of each picture, as one block of bytes."""
     sequence = itertools.count()
-    for number, units in enumerate(frames(stream)):
-        timestamp = number * CLOCK // stream.fps % 2**32
+    stamps = rtsp_clip.stamps(stream.fps, stream.stamps)
+    for timestamp, units in zip(stamps, frames(stream), strict=False):
         block = bytearray()
         for unit in units:
             for payload, is_last in _payloads(unit):
                 marker = 0x80 if is_last and unit is units[-1] else 0
-                header = (0x80, 96 | marker, next(sequence) % 65536, timestamp, SOURCE_ID)
+                place = next(sequence)
+                if stream.lost and place % stream.lost == stream.lost - 1:
+                    continue
+                header = (0x80, 96 | marker, place % 65536, timestamp, SOURCE_ID)
                 block += interleaved(channel, struct.pack("!BBHII", *header) + payload)
         yield bytes(block)
 
@@ -71,6 +78,9 @@ async def play(stream: Stream, channel: int, mode: str, write: Callable[[bytes],
         while True:
             write(sender_report(channel + 1))
             await asyncio.sleep(1)
+    loop = asyncio.get_running_loop()
+    due = loop.time()
     for block in packets(stream, channel):
         write(block)
-        await asyncio.sleep(1 / stream.fps)
+        due += 1 / stream.fps
+        await asyncio.sleep(max(due - loop.time(), 0))

@@ -9,6 +9,7 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 
 from simulators import parameter_sets as sets
+from simulators import rtsp_clip
 
 AUDIO = {
     "PCMA": (8, "PCMA/8000"),
@@ -36,6 +37,17 @@ class Stream:
     status: int = 200
     style: str = ""
     """A key of STYLES; empty: that of the device."""
+    clip: str = ""
+    """The path of an H.264 file that is sent (simulators/rtsp_clip.py); empty: a grey picture."""
+    later_clip: str = ""
+    """What follows it; empty: the same again."""
+    stamps: str = ""
+    """What is wrong with its stamps, out of rtsp_clip.STAMPS."""
+    sets: str = "both"
+    """Where the parameter sets of a clip are: both, description, packets; or false: the description
+    has those of another size."""
+    lost: int = 0
+    """One packet of so many is lost; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,10 @@ def codec_lines(stream: Stream, payload: int = 96, blank: str = "") -> list[str]
         text = "; ".join(values)
         return [f"a=rtpmap:{payload} H265/90000{blank}", f"a=fmtp:{payload} {text}"]
     sprop = _text([sets.h264_sps(stream.width, stream.height), sets.h264_pps()])
+    if stream.clip and stream.sets == "packets":
+        return [f"a=rtpmap:{payload} H264/90000{blank}"]
+    if stream.clip and stream.sets != "false":
+        sprop = rtsp_clip.sets_text(stream.clip)
     return [
         f"a=rtpmap:{payload} H264/90000{blank}",
         f"a=fmtp:{payload} packetization-mode=1;profile-level-id=42C028;"

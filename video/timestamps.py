@@ -17,8 +17,9 @@ BACK = 1.0
 """Seconds that stamps can go back: pictures that are shown in another order than they are sent."""
 SMALLEST = 0.001
 """Seconds between two packets whose stamps tell nothing."""
-WINDOW = 8.0
-"""Seconds of arrivals that are compared with stamps before the time is bent again."""
+FIRST_WINDOW, WINDOW = 1.0, 8.0
+"""Seconds of arrivals that are compared with stamps before the time is bent again. The first is
+short, so that a clock that is very wrong is soon seen; each next one twice as long."""
 GENTLE = 0.05
 """How much faster or slower the time runs at most while it is bent."""
 BEND, LEARN = 0.25, 0.03
@@ -52,6 +53,7 @@ class StampClock:
         self._bend = 0.0
         self._lead = 0.0
         self._window = _Window()
+        self._window_size = FIRST_WINDOW
 
     def time_of(self, stamp: int, arrived: float) -> float:
         """When a packet with this stamp (32 bits) was made, on the clock of `arrived`."""
@@ -89,7 +91,7 @@ class StampClock:
     def _accept(self, stamp: int, time: float, arrived: float, distance: float) -> None:
         self._stamp, self._time, self._arrived, self._suspect = stamp, time, arrived, None
         self._window.add(distance, time, arrived)
-        if self._window.seconds >= WINDOW:
+        if self._window.seconds >= self._window_size:
             self._adjust(arrived)
 
     def _estimated(self, stamp: int, arrived: float) -> float:
@@ -113,6 +115,7 @@ class StampClock:
     def _adjust(self, arrived: float) -> None:
         """Bend the time to the arrivals: the least late of a window shows where it should be."""
         window, self._window = self._window, _Window()
+        seconds, self._window_size = window.seconds, min(self._window_size * 2, WINDOW)
         before = self._measured
         self._measured = window.arrival_span / window.stamp_span if window.stamp_span > 0 else 1.0
         error = self._measured / self._rate - 1
@@ -123,8 +126,8 @@ class StampClock:
             self._time = max(self._time, arrived)
             return
         self._lead = min(window.lead, 0.0)
-        self._rate *= 1 - _gentle(LEARN * window.lead / WINDOW)
-        self._bend = _gentle(-BEND * window.lead / WINDOW)
+        self._rate *= 1 - _gentle(LEARN * window.lead / seconds)
+        self._bend = _gentle(-BEND * window.lead / seconds)
 
 
 def _gentle(share: float) -> float:
