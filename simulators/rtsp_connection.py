@@ -7,8 +7,9 @@ from contextlib import suppress
 from urllib.parse import quote
 
 from simulators.rtsp_device import Request, RtspDevice
-from simulators.rtsp_media import interleaved, play, sender_report
+from simulators.rtsp_media import STRANGE_CHANNEL, interleaved, play, sender_report
 from simulators.rtsp_sdp import STYLES, Description, Stream, huge
+from simulators.rtsp_udp import UdpMedia
 
 METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
 REASONS = {
@@ -31,7 +32,6 @@ SETUP_MODES = {"udp-only": 461, "multicast": 406}
 SERVERS = {"dahua": "Rtsp Server/3.0", "cheap": "H264DVR 1.0"}
 LONGEST_HEAD = 65_536
 FLOOD = b"\x00\xff$\x01RTSP/1.0 " * 4096
-STRANGE_CHANNEL = 8
 Headers = list[tuple[str, str]]
 
 
@@ -56,6 +56,7 @@ class RtspConnection:
         self._channel = 0
         self._stream: Stream | None = None
         self._media: asyncio.Task[None] | None = None
+        self._udp: UdpMedia | None = None
 
     async def run(self) -> None:
         device = self._device
@@ -68,6 +69,7 @@ class RtspConnection:
         finally:
             device.open_connections -= 1
             self._leave()
+            self._close_udp()
             if self._session:
                 device.abandoned += 1
                 device.sessions.discard(self._session)
@@ -94,10 +96,15 @@ class RtspConnection:
 
     async def _exchange(self) -> bool:
         """Answer one request; False when the connection ends."""
-        request = await self._request()
+        device = self._device
+        is_ended = device.ends_silent and self._media is not None
+        async with asyncio.timeout(device.timeouts[1] if is_ended else None):
+            request = await self._request()
         if request is None:
             return False
         method, url, headers = request
+        if method == "SETUP" and device.audio_code < 0 and _names_audio(url):
+            return False
         if self._device.mode == "http":
             self._writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
             await self._writer.drain()
@@ -259,11 +266,14 @@ class RtspConnection:
         if device.setup_code:
             return device.setup_code, [], b""
         transport = headers.get("transport", "")
-        if "interleaved" not in transport and "RTP/AVP/TCP" not in transport:
-            return 461, [], b""
+        is_tcp = "interleaved" in transport or "RTP/AVP/TCP" in transport
+        if not (is_tcp or device.udp_code) or (is_tcp and device.udp_code not in (0, 200)):
+            return device.udp_code or 461, [], b""
         path, stream = self._match(url)
         if stream is None:
             return 404, [], b""
+        if device.audio_code and _names_audio(url):
+            return device.audio_code, [], b""
         if not self._session:
             if device.viewers and len(device.sessions) >= device.viewers:
                 return 453, [], b""
@@ -271,10 +281,29 @@ class RtspConnection:
             device.sessions.add(self._session)
         if url.endswith(_video_control(self._description(path, stream))):
             self._stream, self._channel = stream, _channel(transport)
+        if device.udp_code:
+            answer = self._udp_transport(_number(transport, "client_port"), url)
+            return 200, [("Transport", answer), *self._session_header(device.timeouts[0])], b""
         answer = device.transport or TRANSPORTS.get(device.style, USUAL_TRANSPORT)
         channel = _channel(transport)
         answer = answer.format(first=channel, second=channel + 1)
         return 200, [("Transport", answer), *self._session_header(device.timeouts[0])], b""
+
+    def _udp_transport(self, port: int, url: str) -> str:
+        """The Transport of a medium over UDP; of the sound nothing is sent."""
+        client = self._writer.get_extra_info("peername")[0]
+        media = UdpMedia(self._device.address, client, port)
+        if _names_audio(url):
+            media.close()
+        else:
+            self._close_udp()
+            self._udp = media
+        ports = "-".join(map(str, media.ports))
+        return f"RTP/AVP;unicast;client_port={port}-{port + 1};server_port={ports}"
+
+    def _close_udp(self) -> None:
+        if self._udp is not None:
+            self._udp.close()
 
     def _session_header(self, timeout: int = 0) -> Headers:
         if not self._session:
@@ -302,6 +331,9 @@ class RtspConnection:
 
     def _send_media(self, block: bytes) -> None:
         """Skips a picture where the client does not read fast enough."""
+        if self._udp is not None:
+            self._udp.send(block)
+            return
         with suppress(OSError):
             if self._writer.transport.get_write_buffer_size() < len(FLOOD):
                 self._writer.write(block)
@@ -342,8 +374,18 @@ TRANSPORTS = {
 
 def _channel(transport: str) -> int:
     """The first channel that the client asked for."""
+    return _number(transport, "interleaved")
+
+
+def _number(transport: str, parameter: str) -> int:
+    """The first of the two numbers of this parameter; 0 where it is missing."""
     for part in transport.split(";"):
         name, _, value = part.partition("=")
-        if name.strip() == "interleaved":
+        if name.strip() == parameter:
             return int(value.split("-")[0])
     return 0
+
+
+def _names_audio(url: str) -> bool:
+    """True for the control of the sound, in the styles whose second medium it is."""
+    return url.endswith("/track2")

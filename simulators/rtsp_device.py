@@ -29,7 +29,8 @@ class RtspDevice:
     udp-only (461) and multicast (406) for SETUP; redirecting (to itself for ever), huge (an SDP of
     `huge` bytes), no-video, closing (in the middle of DESCRIBE), wrong-cseq, no-cseq, chattering
     (interleaved data before and between answers, of channels that nobody set up), no-media
-    (accepts everything and sends nothing), rtcp-only.
+    (accepts everything and sends nothing), rtcp-only, leftovers (sends packets of a session that
+    ended, on a channel of that one, and stray line ends between its own).
     """
 
     address: str
@@ -48,6 +49,13 @@ class RtspDevice:
     """The answer to DESCRIBE after the login; 0: the description."""
     setup_code: int = 0
     """Likewise for SETUP."""
+    udp_code: int = 0
+    """The answer to SETUP over TCP of a device that sends over UDP; 200: it says that it sends over
+    UDP. 0: it sends over TCP."""
+    audio_code: int = 0
+    """The answer to SETUP of the sound; 0: it has it, -1: it closes the connection."""
+    ends_silent: bool = False
+    """Closes the connection of a client that plays and asks nothing within its timeout."""
     viewers: int = 0
     """Sessions at once, above which SETUP answers 453; 0: any number."""
     needs_user_agent: bool = False

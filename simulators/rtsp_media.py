@@ -15,6 +15,10 @@ LARGEST = 1400
 CLOCK = 90_000
 KEY_FRAME_EVERY = 30
 SOURCE_ID = 0x5E5E5E5E
+MEDIA, HEAD = b"$", 4
+"""How a packet begins between answers, and the bytes before its own."""
+STRANGE_CHANNEL = 8
+"""A channel that nobody set up."""
 
 
 def interleaved(channel: int, packet: bytes) -> bytes:
@@ -70,6 +74,12 @@ def packets(stream: Stream, channel: int) -> Iterator[bytes]:
         yield bytes(block)
 
 
+def _left_over() -> bytes:
+    """What another session would get, and bytes that mean nothing."""
+    packet = struct.pack("!BBHII", 0x80, 96, 1, 1, SOURCE_ID) + b"$\x00\x00\x04" * 40
+    return interleaved(STRANGE_CHANNEL, packet) + b"\r\n" + sender_report(STRANGE_CHANNEL + 1)
+
+
 async def play(stream: Stream, channel: int, mode: str, write: Callable[[bytes], None]) -> None:
     """Send until the task is cancelled. H.264 is sent; of other codecs only RTCP is."""
     if mode == "no-media":
@@ -81,6 +91,6 @@ async def play(stream: Stream, channel: int, mode: str, write: Callable[[bytes],
     loop = asyncio.get_running_loop()
     due = loop.time()
     for block in packets(stream, channel):
-        write(block)
+        write(_left_over() + block if mode == "leftovers" else block)
         due += 1 / stream.fps
         await asyncio.sleep(max(due - loop.time(), 0))

@@ -195,15 +195,17 @@ class Pump:
         self._ours = ours
 
     async def run(self) -> None:
-        """Carry them until one side ends, or it is cancelled."""
+        """Carry them until one side ends, or it is cancelled. What the reader sent last is carried
+        in any case: the end of the session."""
+        sending = asyncio.create_task(self._send())
+        receiving = asyncio.create_task(self._receive())
         try:
-            async with asyncio.TaskGroup() as tasks:
-                sending = tasks.create_task(self._send())
-                receiving = tasks.create_task(self._receive())
-                await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
-                sending.cancel()
-                receiving.cancel()
+            await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+            if not self._reader.at_eof():
+                await asyncio.wait((sending,), timeout=TEARDOWN)
         finally:
+            sending.cancel()
+            receiving.cancel()
             self.close()
 
     def close(self) -> None:
