@@ -324,8 +324,20 @@ class SpentLogins:
     refusals: int
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What this server did with a device, such as recording it: an event of this kind, and no fact.
+    `text` follows the name of the device."""
+
+    device: int
+    kind: str
+    text: str
+    after: Facts = field(default_factory=_nothing)
+
+
 Report = (
     ServerFact
+    | Activity
     | ResealedSecrets
     | Sighting
     | Miss

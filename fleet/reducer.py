@@ -11,6 +11,7 @@ from datetime import datetime
 from fleet import clock, labels, state, status
 from fleet.edit import edits
 from fleet.model import (
+    Activity,
     AutoScan,
     ClockStep,
     Device,
@@ -88,6 +89,9 @@ def _take(draft: Draft, report: Report) -> Device | None:
         case ClockStep():
             clock.apply_step(draft, report)
             return None
+        case Activity():
+            _tell_activity(draft, report)
+            return None
         case Edit():
             return _take_edit(draft, report)
         case ResealedSecrets(secrets):
@@ -105,6 +109,13 @@ def _take_edit(draft: Draft, edit: Edit) -> Device | None:
         return device
     login_budgets.renew_changed(draft, draft.devices[device.id])
     return draft.devices[device.id]
+
+
+def _tell_activity(draft: Draft, activity: Activity) -> None:
+    id = draft.fleet.redirects.get(activity.device, activity.device)
+    if device := draft.devices.get(id):
+        text = f"{labels.name(device)}: {activity.text}"
+        draft.add_event(activity.kind, device, text, after=activity.after)
 
 
 def _tell_status(draft: Draft, device: Device) -> None:

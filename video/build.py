@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from fleet.build import FleetPackage
+from fleet.model import Activity
 from fleet.package import Job, Package
 from fleet.texts import sentences
 from store.json_file import CannotOpen
@@ -15,6 +17,7 @@ from video.due_watch import DueWatch
 from video.folder_proof import FolderProof
 from video.keeping import Keeping, limits_of
 from video.library import Library, open_library
+from video.recorded import COMPLETED, FAILED, RECORDING, Recording
 from video.recorder import Recorder
 from video.retention import GB, Limits
 from video.schedules import Schedules
@@ -95,9 +98,23 @@ def build_video(
         clock,
         keeping.proof.prove,
     )
+    recorder.on_change = partial(_tell_recording, fleet, clock)
     due_watch.set_due = recorder.set_due
     keeping.cleaner.in_use = recorder.devices
     return VideoPackage(streams, library, schedules, due_watch, keeping, recorder)
+
+
+def _tell_recording(
+    fleet: FleetPackage, clock: Callable[[], datetime], recording: Recording
+) -> None:
+    """Write to the journal that a recording began or ended."""
+    what = {RECORDING: "started", COMPLETED: "completed", FAILED: "failed"}[recording.status]
+    after = {"id": recording.id, "name": recording.name}
+    ending = ""
+    if recording.reason:
+        after["reason"], ending = recording.reason, f" ({recording.reason.removesuffix('.')})"
+    text = f"recording {recording.name} {what}{ending}"
+    fleet.tracker.apply([Activity(recording.device, f"recording.{what}", text, after)], clock())
 
 
 def _open_keeping(

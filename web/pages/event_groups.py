@@ -30,6 +30,11 @@ GROUPS = (
         ("device.moved", "device.settled", status.event_kind(status.IP_CHANGED)),
     ),
     Group("finding", "Findings", ("finding.raised", "finding.cleared")),
+    Group(
+        "recording",
+        "Recording",
+        ("recording.started", "recording.completed", "recording.failed"),
+    ),
     Group("detail", "Name and firmware", ("device.facts",)),
     Group(
         "edit",
@@ -60,6 +65,7 @@ _MARKS = {status.event_kind(name): name.lower() for name in status.NAMES}
 _MARKS |= dict.fromkeys(("device.found", "device.back", "source.up"), "active")
 _MARKS |= dict.fromkeys(("device.moved", "device.settled"), "ip_changed")
 _MARKS |= {"finding.raised": "finding", "finding.cleared": "finding", "source.down": "unreachable"}
+_MARKS |= {"recording.failed": "finding"}
 
 
 def mark_of(kind: str) -> str:

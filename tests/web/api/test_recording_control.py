@@ -55,6 +55,11 @@ def test_the_documented_recording_is_started_shown_and_stopped(home: Home) -> No
     status = ask(home, "GET", "recording_status/")
     assert (status["is_recording"], status["status"]) == (False, "failed")
     assert status["reason"] != ""
+    events = home.events(kinds=("recording.started", "recording.failed"))
+    assert [event.text for event in events] == [
+        "Gate: recording Manual Security Check started",
+        f"Gate: recording Manual Security Check failed ({status['reason'].removesuffix('.')})",
+    ]
     texts = [entry.text for entry in home.monitor.audit.find(action="recording.")]
     assert texts == [
         "Recording Manual Security Check stopped",
