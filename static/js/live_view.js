@@ -138,7 +138,7 @@ class Tile {
     if (this.ways) {
       this.ways.hidden = false;
       const sub = this.ways.querySelector("[data-way=sub]");
-      if (sub) sub.hidden = this.stream === "sub";
+      if (sub) sub.hidden = this.info?.stream === "sub";
     }
     this.tell();
   }

@@ -45,8 +45,8 @@ export function wall(place) {
   function change(figure, isLarge) {
     figure.classList.toggle("is-large", isLarge);
     const shown = page?.tiles.find((each) => each.figure === figure);
-    if (!shown || !("auto" in figure.dataset)) return;
-    shown.stream = isLarge ? "main" : "sub";
+    if (!shown || !figure.dataset.live.includes(":auto")) return;
+    shown.stream = isLarge ? "main" : "auto";
     page.connect();
   }
 

@@ -42,7 +42,7 @@ def monitor_with(folder: Path, *numbers: int, **environment: str) -> Iterator[Ru
     wanted = sorted({GATE, *numbers})
     with cameras(*wanted) as urls, running(folder, **environment) as monitor:
         for number in range(1, max(*wanted, DEAD) + 1):
-            url = urls.get(number, f"rtsp://{ADDRESS}:9/stream1")
+            url = urls.get(number, f"rtsp://127.83.1.{number}:9/stream1")
             username, _, password = LOGIN.partition(":") if number == GATE else ("", "", "")
             add(monitor, number, url, username, password)
         yield monitor

@@ -11,9 +11,11 @@ from typing import Any
 
 from flask import Response, request
 
+from discovery.stream_opening import NO_SUB, SUB_PATH
 from fleet import labels
-from fleet.channels import SOURCE, STREAM
+from fleet.channels import SOURCE, STREAM, SUB_STREAM, stream_access
 from fleet.model import Device
+from sources.sub_paths import sub_path
 from video.model import MAIN, SUB, Fragment, Init, Picture, StreamKey, StreamState
 from video.watching import MJPEG, Watch
 from web.http.auditing import note
@@ -23,8 +25,6 @@ from web.http.monitor import current_monitor
 from web.http.stream_sessions import StreamSession, TooManyViewers, Viewer
 from web.http.visible_fleet import VisibleFleet
 
-NO_SUB = "this camera has no sub stream"
-SUB_STREAM = "stream.sub"
 RECHECK_EVERY = 0.8
 """Seconds between two checks of a viewer's permission."""
 MAX_UNSENT = 128 << 10
@@ -101,7 +101,10 @@ def has_sub(device: Device) -> bool:
     or its maker has one beside the main stream. Opening it proves it."""
     if device.id in current_monitor().stream_sessions.have_no_sub:
         return False
-    return SUB_STREAM in device.links
+    own, named = device.access.get(SOURCE), stream_access(device.links.get(STREAM))
+    path = (own and own.path) or (named.path if named else "")
+    is_given = own is not None and bool(own.options.get(SUB_PATH))
+    return is_given or SUB_STREAM in device.links or sub_path(path) is not None
 
 
 def is_watchable(device: Device) -> bool:
@@ -121,7 +124,7 @@ def check_watchable(device: Device) -> None:
 
 def stream_key(device: Device, asked: str) -> StreamKey:
     """The stream that is shown where this one is asked for: main where there is no sub stream."""
-    return StreamKey(device.id, SUB if asked == SUB and has_sub(device) else MAIN)
+    return StreamKey(device.id, SUB if asked != MAIN and has_sub(device) else MAIN)
 
 
 def viewer_of(visible: VisibleFleet) -> Viewer:

@@ -58,9 +58,8 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class LiveStream:
-    """The stream of the live view: the small one, where there is one."""
+    """The live view. `has_sub`: there is a small stream, which is shown."""
 
-    stream: str
     has_sub: bool
 
 
@@ -122,8 +121,7 @@ def _live(device: Device) -> LiveStream | None:
         or not visible_fleet().may("video.view", device)
     ):
         return None
-    has_sub = live_views.has_sub(device)
-    return LiveStream("sub" if has_sub else "main", has_sub)
+    return LiveStream(live_views.has_sub(device))
 
 
 def _kinds(device: Device) -> list[str]:

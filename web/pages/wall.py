@@ -29,13 +29,11 @@ STREAM_TITLES = {"auto": "Automatic", "main": "Main stream", "sub": "Sub stream"
 
 @dataclass(frozen=True, slots=True)
 class ShownTile:
-    """A tile as the page has it. `stream` is `main` or `sub`; `is_auto`: the person left it open;
-    `has_sub`: there is a small one."""
+    """A tile as the page has it. `has_sub`: there is a small stream."""
 
     device: int
     name: str
     stream: str
-    is_auto: bool
     has_sub: bool
 
 
@@ -61,10 +59,7 @@ def _shown(visible: VisibleFleet, wall: Wall) -> list[ShownTile]:
 
 
 def _tile(tile: WallTile, device: Device, name: str) -> ShownTile:
-    has_sub = live_views.has_sub(device)
-    asked = "sub" if tile.stream == "auto" and has_sub else tile.stream
-    stream = "main" if asked == "auto" else asked
-    return ShownTile(device.id, tile.name or name, stream, tile.stream == "auto", has_sub)
+    return ShownTile(device.id, tile.name or name, tile.stream, live_views.has_sub(device))
 
 
 @bp.get("/wall")

@@ -26,6 +26,8 @@ NO_PAGE = {
     *("/healthz", "/readyz", "/metrics", "/openapi.json", "/logo", "/manifest.webmanifest"),
     "/settings",  # leads on to the first of its pages
     "/cameras/<key>/check",  # leads on to the page of the device
+    "/wall/shared/<token>",  # test_wall.py opens it by a link
+    "/wall/shared/<token>/live",
 }
 ENTRIES = {"/login", "/setup"}
 """Pages with tests of their own."""

@@ -7,14 +7,15 @@ from typing import Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from video.model import MAIN, Init, StreamKey, StreamState
+from video.model import MAIN, SUB, Init, StreamKey, StreamState
 from web.http.payloads import Query
 from web.http.stream_sessions import StreamSession
 from web.http.stream_texts import detail_of, text_of
 
 MAX_TILES = 36
 MAX_WIDTH, MAX_RATE = 1920, 15.0
-TILES = r"^\d{1,9}:(main|sub)(:jpeg)?(,\d{1,9}:(main|sub)(:jpeg)?)*$"
+TILE = r"\d{1,9}:(main|sub|auto)(:jpeg)?"
+TILES = f"^{TILE}(,{TILE})*$"
 
 Quality = Literal["main", "sub"]
 
@@ -33,8 +34,8 @@ class PictureQuery(StreamQuery):
 
 
 class TilesQuery(Query):
-    """The tiles of a page, such as `1:main,2:sub,3:sub:jpeg`: cameras by their numbers, each with a
-    stream, and `jpeg` for one to be sent as single pictures."""
+    """The tiles of a page, such as `1:main,2:auto,3:sub:jpeg`: cameras by their numbers, each with
+    a stream (`auto` is `sub` where there is one), and `jpeg` for one to be sent as pictures."""
 
     tiles: str = Field(min_length=1, max_length=1000, pattern=TILES)
 
@@ -98,7 +99,7 @@ def stream_info(state: StreamState, key: StreamKey, now: datetime, asked: str = 
     """`asked`: the stream that was asked for."""
     shown, at = state.format, state.picture_at
     notes = [*(shown.notes if shown else ())]
-    if asked != key.name:
+    if asked == SUB != key.name:
         notes.insert(0, "This camera has no sub stream. The main stream is shown.")
     return {
         "stream": key.name,

@@ -1,0 +1,146 @@
+"""Live pictures in a real browser: they move, and when they stop the page says so by itself."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.gst_server import needs_gst
+from tests.home import Running, until
+from tests.web.chromium import Listener, Tab
+from tests.web.live_pictures import DEAD, GATE, H265, JPEG, monitor_with
+
+pytestmark = needs_gst
+COLOURS = """(picture) => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [64, 48];
+  const brush = canvas.getContext("2d");
+  brush.drawImage(picture, 0, 0, 64, 48);
+  return [...brush.getImageData(0, 0, 64, 48).data].join();
+}"""
+
+HIDE = """(isHidden) => {
+  Object.defineProperty(document, "hidden", { get: () => isHidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture(scope="module")
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with monitor_with(tmp_path_factory.mktemp("player"), H265, JPEG) as started:
+        yield started
+
+
+def live(page: Page) -> Locator:
+    return page.locator(".live").first
+
+
+def colours(picture: Locator) -> str:
+    return str(picture.evaluate(COLOURS))
+
+
+def wait_until_it_moves(picture: Locator) -> None:
+    """The picture is not black, and its pixels become other ones."""
+    first = until(lambda: _not_black(picture), what="there is a picture")
+    until(lambda: colours(picture) != first, what="the picture moves")
+
+
+def _not_black(picture: Locator) -> str:
+    shown = colours(picture)
+    return shown if {*shown.split(",")} - {"0", "255"} else ""
+
+
+@contextmanager
+def stopped(monitor: Running) -> Iterator[None]:
+    """The server exists and does nothing."""
+    assert monitor.process is not None
+    os.killpg(monitor.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(monitor.process.pid, signal.SIGCONT)
+
+
+def streams(monitor: Running) -> Any:
+    return monitor.get("/v0/api/cctv/streams/active/").json
+
+
+def test_the_details_show_a_camera_that_moves_and_the_server_that_stops(
+    tab: Tab, monitor: Running, listener: Listener
+) -> None:
+    page = tab(monitor, f"/cameras/{GATE}")
+    expect(live(page).locator(".live-text")).to_have_text("Live")
+    wait_until_it_moves(live(page).locator("video"))
+    (session,) = streams(monitor)
+    assert (session["camera"], session["kind"]) == (GATE, "wall")
+    listener.allowed += ["net::ERR", "Failed to load resource"]
+    with stopped(monitor):
+        text = live(page).locator(".live-text")
+        expect(text).to_contain_text("No signal since")
+        expect(live(page)).to_have_class("live is-old")
+    expect(live(page).locator(".live-text")).to_have_text("Live")
+    wait_until_it_moves(live(page).locator("video"))
+
+
+def test_details_that_are_renewed_go_on_showing_the_same_picture(
+    tab: Tab, monitor: Running
+) -> None:
+    page = tab(monitor, f"/cameras/{GATE}")
+    expect(live(page).locator(".live-text")).to_have_text("Live")
+    page.evaluate("document.querySelector('.live').dataset.mark = 'same'")
+    (before,) = streams(monitor)
+    assert monitor.request("PATCH", f"/api/camera/{GATE}", {"notes": "renewed"}).status == 200
+    expect(page.locator("#detail .notes")).to_have_text("renewed")
+    assert live(page).get_attribute("data-mark") == "same"
+    wait_until_it_moves(live(page).locator("video"))
+    assert [row["id"] for row in streams(monitor)] == [before["id"]]
+    page.locator("#close").click()
+    until(lambda: streams(monitor) == [], what="nobody watches after the details are closed")
+
+
+def test_pictures_move_in_a_page_without_script(tab: Tab, monitor: Running) -> None:
+    page = tab(monitor, f"/cameras/{GATE}", java_script_enabled=False)
+    link = page.get_by_role("link", name="Open as pictures (MJPEG)")
+    path = link.get_attribute("href")
+    page = tab(monitor, "/account")
+    page.evaluate(
+        "(path) => { const img = new Image(); img.src = path; document.body.prepend(img); }", path
+    )
+    wait_until_it_moves(page.locator("img").first)
+    page.close()
+    until(lambda: streams(monitor) == [], what="nobody watches any more")
+
+
+def test_a_codec_that_the_browser_cannot_play_is_named_with_the_ways_out(
+    tab: Tab, monitor: Running
+) -> None:
+    page = tab(monitor, f"/cameras/{H265}")
+    expect(live(page).locator(".live-text")).to_have_text("This browser cannot play H.265.")
+    expect(live(page).get_by_role("link", name="Download")).to_be_visible()
+    live(page).get_by_role("button", name="Show as pictures (MJPEG)").click()
+    wait_until_it_moves(live(page).locator("img"))
+    expect(live(page).locator(".live-text")).to_have_text("Live")
+
+
+def test_a_camera_with_mjpeg_is_shown_and_one_that_is_off_says_why(
+    tab: Tab, monitor: Running
+) -> None:
+    page = tab(monitor, f"/cameras/{JPEG}")
+    wait_until_it_moves(live(page).locator("img"))
+    page = tab(monitor, f"/cameras/{DEAD}")
+    expect(live(page).locator(".live-text")).to_contain_text("No signal since")
+    expect(live(page).locator(".live-text")).to_contain_text("Trying again.")
+
+
+def test_a_hidden_page_asks_nothing_of_a_camera(tab: Tab, monitor: Running) -> None:
+    page = tab(monitor, f"/cameras/{GATE}")
+    expect(live(page).locator(".live-text")).to_have_text("Live")
+    page.evaluate(HIDE, True)
+    until(lambda: streams(monitor) == [], 10, "its traffic has ended")
+    page.evaluate(HIDE, False)
+    until(lambda: len(streams(monitor)) == 1, what="it is back")
+    wait_until_it_moves(live(page).locator("video"))
