@@ -202,6 +202,11 @@ class SegmentWriter:
         if not self.error:
             self._guarded(lambda: self._tick(now))
 
+    def fail(self, error: str) -> None:
+        """End the recording, since the disk does not keep up: what waits is lost."""
+        if not self.error:
+            self._fail(error)
+
     def close(self, reason: str = ASKED) -> None:
         """Close the file that is open, for this reason."""
         if not self.error:

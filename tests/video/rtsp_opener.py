@@ -2,7 +2,9 @@
 
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import BinaryIO
 from urllib.parse import urljoin
 
 from sources.session_description import parse
@@ -19,6 +21,7 @@ class Server:
     given_back: list[StreamKey] = field(default_factory=list)
     seen_alive: set[StreamKey] = field(default_factory=set)
     refusal: NotOpened | None = None
+    uses_udp: bool = False
 
     def keys(self) -> list[StreamKey]:
         return [StreamKey(number) for number in self.places]
@@ -28,7 +31,7 @@ class Server:
             raise self.refusal
         host, port, path = self.places[key.device]
         try:
-            stream = play(host, port, f"rtsp://{host}:{port}{path}")
+            stream = play(host, port, f"rtsp://{host}:{port}{path}", uses_udp=self.uses_udp)
         except OSError as error:
             raise NotOpened(f"refused: {error.strerror}") from None
         self.opened.append(key)
@@ -41,8 +44,22 @@ class Server:
         self.seen_alive.add(key)
 
 
-def play(host: str, port: int, url: str) -> OpenedStream:
-    """A stream over TCP: DESCRIBE, SETUP of each medium, PLAY. Raises OSError."""
+def pair(host: str) -> list[socket.socket]:
+    """Two UDP sockets for RTP and RTCP, at ports in a row."""
+    while True:
+        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in "12"]
+        sockets[0].bind((host, 0))
+        try:
+            sockets[1].bind((host, sockets[0].getsockname()[1] + 1))
+        except OSError:
+            for sock in sockets:
+                sock.close()
+            continue
+        return sockets
+
+
+def play(host: str, port: int, url: str, *, uses_udp: bool = False) -> OpenedStream:
+    """A stream: DESCRIBE, SETUP of each medium, PLAY. Raises OSError."""
     connection = socket.create_connection((host, port), 10)
     number = 0
     session = ""
@@ -71,35 +88,41 @@ def play(host: str, port: int, url: str) -> OpenedStream:
         return fields, body
 
     _fields, description = ask("DESCRIBE", url, Accept="application/sdp")
-    media = []
+    media, datagrams = [], list[socket.socket]()
     for place, medium in enumerate(parse(description).media):
         address = urljoin(url + "/", medium.control)
         transport = f"RTP/AVP/TCP;unicast;interleaved={2 * place}-{2 * place + 1}"
+        if uses_udp:
+            datagrams += pair("127.0.0.1")
+            first = datagrams[-2].getsockname()[1]
+            transport = f"RTP/AVP;unicast;client_port={first}-{first + 1}"
         fields, _body = ask("SETUP", address, Transport=transport)
         session = fields["session"].partition(";")[0]
         media.append(OpenedMedium(medium.kind, medium.encoding, 2 * place))
     ask("PLAY", url)
     control = {
-        "transport": "tcp",
+        "transport": "udp" if uses_udp else "tcp",
         "url": url,
         "session": session,
         "number": number,
         "has_get_parameter": True,
     }
-    return OpenedStream(description, tuple(media), "tcp", (connection,), control, data)
+    sockets = (connection, *datagrams)
+    return OpenedStream(description, tuple(media), control["transport"], sockets, control, data)
 
 
 class SilentCamera:
-    """Answers as a camera does, and after PLAY sends nothing at all, or what it is given. It counts
-    the connections that are open."""
+    """Answers as a camera does, and after PLAY sends nothing at all, or `media`: once, or without
+    an end where it `floods`. It counts the connections that are open."""
 
     SDP = (
         b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
         b"a=rtpmap:96 H264/90000\r\na=control:track1\r\n"
     )
 
-    def __init__(self, media: bytes = b"") -> None:
+    def __init__(self, media: bytes = b"", *, floods: bool = False) -> None:
         self._media = media
+        self._floods = floods
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self.open = 0
@@ -130,17 +153,23 @@ class SilentCamera:
     def _serve(self, connection: socket.socket) -> None:
         with self._lock:
             self.open += 1
-        with connection, connection.makefile("rb") as lines:
+        with suppress(OSError), connection, connection.makefile("rb") as lines:
             while line := lines.readline():
-                method = line.split()[0].decode()
-                number = b"0"
-                while (row := lines.readline()).strip():
-                    name, _, value = row.partition(b":")
-                    number = value.strip() if name.lower() == b"cseq" else number
-                body = self.SDP if method == "DESCRIBE" else b""
-                self.methods.append(method)
-                head = f"RTSP/1.0 200 OK\r\nCSeq: {number.decode()}\r\nSession: 7\r\n"
-                head += f"Content-Length: {len(body)}\r\n\r\n"
-                connection.sendall(head.encode() + body + self._media * (method == "PLAY"))
+                self._answer(connection, line.split()[0].decode(), lines)
         with self._lock:
             self.open -= 1
+
+    def _answer(self, connection: socket.socket, method: str, lines: BinaryIO) -> None:
+        number = "0"
+        while (row := lines.readline().decode()).strip():
+            name, _, value = row.partition(":")
+            number = value.strip() if name.lower() == "cseq" else number
+        self.methods.append(method)
+        body = self.SDP if method == "DESCRIBE" else b""
+        head = f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\nSession: 7\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        if method == "PLAY":
+            connection.sendall(self._media)
+            while self._floods:
+                connection.sendall(self._media)

@@ -1,12 +1,13 @@
 """Streams of a real RTSP server, read in real child processes."""
 
 import io
+import itertools
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,7 +62,8 @@ def make_streams(server: Server) -> Iterator[MakeStreams]:
     def make(opener: Server = server, **options: Any) -> Streams:
         workers = partial(Workers, **options.pop("workers", {}))
         named = {"linger": 0.3, "pauses": PAUSES, "make_workers": workers, **options}
-        made.append(Streams(opener, lambda: datetime.now(UTC), **named))
+        clock = named.pop("clock", lambda: datetime.now(UTC))
+        made.append(Streams(opener, clock, **named))
         made[-1].start()
         return made[-1]
 
@@ -182,6 +184,25 @@ def decoded(data: bytes, kind: str) -> list[Any]:
         return list(container.decode(video=0))
 
 
+def test_a_stream_over_udp_plays(make_streams: MakeStreams, server: Server, gst: int) -> None:
+    server.uses_udp = True
+    streams = make_streams()
+    with streams.watch(FIRST, MP4, "otto") as watch:
+        played(watch, 10)
+        state = streams.state(FIRST)
+        assert state is not None
+        assert state.transport == "udp"
+    until(lambda: streams.states() == {} and connections_to(gst) == 0, what="it is closed")
+
+
+def test_a_clock_that_is_set_restarts_nothing(make_streams: MakeStreams, server: Server) -> None:
+    start, calls = datetime.now(UTC), itertools.count()
+    streams = make_streams(clock=lambda: start + timedelta(hours=next(calls) * (-1) ** next(calls)))
+    with streams.watch(FIRST, MP4, "otto") as watch:
+        played(watch, 20)
+    assert server.opened == [FIRST]
+
+
 def test_a_page_that_is_loaded_again_finds_the_stream_open(
     make_streams: MakeStreams, server: Server
 ) -> None:
@@ -198,12 +219,16 @@ def test_a_crash_ends_one_group_of_streams_for_a_moment(
     make_streams: MakeStreams,
     server: Server,
     caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
     kill: signal.Signals,
 ) -> None:
     streams = make_streams(workers={"group": 2, "silence": 1.6})
+    segments: list[SegmentProgress] = []
+    streams.record(FIRST, SegmentPlan(tmp_path), segments.append)
     keys = FIRST, SECOND, THIRD
     watches = [streams.watch(key, MP4, "otto") for key in keys]
     wait_for(streams, PLAYING, *keys)
+    until(lambda: segments, what="it is recorded")
     lost = max(streams.workers.processes().items(), key=lambda item: len(item[1]))
     [other] = streams.workers.processes().keys() - {lost[0]}
     group = [key for key in keys if streams._streams[key].number in lost[1]]
@@ -217,6 +242,8 @@ def test_a_crash_ends_one_group_of_streams_for_a_moment(
     [line] = [record.getMessage() for record in caplog.records]
     reason = "SIGSEGV" if kill == signal.SIGSEGV else "it sent nothing for 2 s"
     assert line == f"A process that reads 2 streams has ended: {reason}. It is replaced."
+    if FIRST in group:
+        until(lambda: len({segment.path for segment in segments}) == 2, what="it goes on")
     for watch in watches:
         watch.close()
 
@@ -249,17 +276,29 @@ def test_a_camera_that_stops_and_starts_comes_back(
         until(lambda: streams.states() == {})
 
 
-def test_a_camera_that_sends_nothing_has_no_picture_and_leaves_nothing(
-    make_streams: MakeStreams,
+RTCP = bytes.fromhex("80c80006") + bytes(24)
+LITTLE = b"$\x01" + len(RTCP).to_bytes(2) + RTCP
+
+
+@pytest.mark.parametrize(
+    ("media", "reason"),
+    [
+        (b"", "Connected, but the device sends nothing"),
+        (LITTLE, "Connected, but the device sends no video"),
+    ],
+    ids=["nothing", "RTCP alone"],
+)
+def test_a_camera_without_video_has_no_picture_and_leaves_nothing(
+    make_streams: MakeStreams, media: bytes, reason: str
 ) -> None:
-    with SilentCamera() as camera:
+    with SilentCamera(media) as camera:
         silent = Server(dict.fromkeys(range(20), ("127.0.0.1", camera.port, "/")))
         streams = make_streams(silent, silence=0.2, pauses=(60.0,), workers={"group": 20})
         watches = [streams.watch(StreamKey(number), MP4, "otto") for number in range(20)]
         wait_for(streams, NO_PICTURE, *silent.keys())
         state = streams.state(StreamKey(3))
         assert state is not None
-        assert state.reason == "Connected, but the device sends nothing"
+        assert state.reason == reason
         until(lambda: camera.open == 0, what="every connection is closed")
         assert camera.methods.count("TEARDOWN") == 20
         [child] = streams.workers.processes()
@@ -268,6 +307,29 @@ def test_a_camera_that_sends_nothing_has_no_picture_and_leaves_nothing(
         for watch in watches:
             watch.close()
         until(lambda: streams.states() == {})
+
+
+def test_a_camera_that_floods_costs_only_itself(make_streams: MakeStreams, server: Server) -> None:
+    packet = bytes.fromhex("8060000000000000000000017c00") + bytes(1400)
+    flood = (b"$\x00" + len(packet).to_bytes(2) + packet) * 50
+    with SilentCamera(flood, floods=True) as camera:
+        server.places[2] = ("127.0.0.1", camera.port, "/")
+        streams = make_streams()
+        with streams.watch(SECOND, MP4, "otto"), streams.watch(FIRST, MP4, "otto") as watch:
+            until(lambda: len(streams.workers.processes()) == 1)
+            played(watch, 15)
+            assert server.opened.count(FIRST) == 1
+            [child] = streams.workers.processes()
+            assert memory_of(child) < 150 << 20
+
+
+def memory_of(pid: int) -> int:
+    [line] = [
+        line
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    ]
+    return int(line.split()[1]) << 10
 
 
 def links(pid: int) -> list[str]:
@@ -301,7 +363,7 @@ def test_the_child_knows_no_secret_of_the_monitor(
 
 ORPHAN = """
 import sys, time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tests.video.rtsp_opener import Server
 from video.model import SegmentPlan, StreamKey

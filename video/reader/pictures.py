@@ -6,7 +6,7 @@ from threading import Condition, Thread
 
 from video.jpegs import Jpegs
 from video.packets import EncodedPacket
-from video.reader.sinks import Send, picture_message
+from video.reader.sending import Send, picture_message
 from video.watching import PictureOptions
 
 MAX_WAITING = 4 << 20

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict
 from threading import Condition, Thread
-from time import monotonic
 from typing import Any
 
 from video import messages
@@ -18,7 +17,8 @@ from video.model import PLAYING, WAITING, OpenedStream
 from video.packets import VIDEO, EncodedPacket
 from video.reader.counting import Counting
 from video.reader.pictures import Pictures
-from video.reader.sinks import Recording, Send, live_message
+from video.reader.recording import Recording
+from video.reader.sending import Send, live_message
 from video.watching import PictureOptions
 
 MAX_WAITING = 8 << 20
@@ -27,8 +27,6 @@ MAX_GROUP, MAX_GROUP_SECONDS = 4 << 20, 30.0
 """Bytes and seconds since the last key frame that are kept, for what begins in the middle."""
 KEY_CHANGE = 0.5
 """Seconds by which the distance of key frames has to change before it is told."""
-TICK = 1.0
-"""Seconds without packets after which what waits to be recorded is written."""
 
 
 class Pipeline:
@@ -115,15 +113,14 @@ class Pipeline:
             self.counting.add_bytes(len(arrival.data))
             for packet in self._depacketizer.feed(arrival):
                 self._take(packet)
-        if self._recording and not arrivals:
-            self._recording.tick(monotonic())
+        if self._recording:
+            self._recording.pass_on()
 
     def _next(self) -> list[Arrival] | Mapping[str, Any] | None:
         with self._changed:
-            limit = TICK if self._recording else None
-            self._changed.wait_for(lambda: self._work or self._end_reason is not None, limit)
+            self._changed.wait_for(lambda: self._work or self._end_reason is not None)
             if not self._work:
-                return [] if self._end_reason is None else None
+                return None
             work = self._work.popleft()
             if isinstance(work, list):
                 self._waiting -= sum(len(arrival.data) for arrival in work)
@@ -195,6 +192,7 @@ class Pipeline:
             if self._group and self._group[0].arrived > self._recorded_until:
                 for packet in self._group:
                     self._recording.feed(packet)
+                self._recording.pass_on()
 
     def _apply_pictures(self, options: frozenset[PictureOptions]) -> None:
         if self._pictures and not options:
@@ -210,10 +208,9 @@ class Pipeline:
                     self._pictures.feed(packet)
 
     def _close(self, reason: str) -> None:
-        try:
-            if self._recording:
-                self._recording.close(reason)
-            if self._pictures:
-                self._pictures.close()
-        finally:
-            self.is_done = True
+        if self._pictures:
+            self._pictures.close()
+        if self._recording:
+            self._recording.close(reason)
+            self._recording.join()
+        self.is_done = True

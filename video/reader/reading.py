@@ -13,6 +13,8 @@ MUCH = 48 * 1024
 """Bytes of one read after which the next one comes sooner: the buffer of the socket is limited."""
 ASLEEP = 2.0
 """Seconds between two looks after which this process was stopped, and not the stream silent."""
+STOP_WITHIN = 5.0
+"""Seconds that a stream that ends has to close its file: a disk that hangs keeps it no longer."""
 COUNTS = 10.0
 """Seconds between two counts."""
 
@@ -37,12 +39,14 @@ class Reading:
         self._looked_at = now
         self._is_ending = False
         self._is_drained = False
+        self._over_by = 0.0
         self._step = WATCHED
 
     def finish(self, activity: str, reason: str, file_reason: str, now: float) -> None:
         """End the session and close the files; `is_over` tells when."""
         if not self._is_ending:
             self._is_ending = True
+            self._over_by = now + STOP_WITHIN
             self.end = activity, reason
             self._connection.end(now)
             self.pipeline.end(file_reason)
@@ -112,5 +116,6 @@ class Reading:
 
     def _drain(self, now: float) -> None:
         self._is_drained = self._is_drained or self._connection.is_drained(now)
-        self.is_over = self._is_drained and self.pipeline.is_done
+        is_done = self.pipeline.is_done or now >= self._over_by
+        self.is_over = self._is_drained and is_done
         self.next_at = now + WATCHED
