@@ -95,3 +95,35 @@ schedules = Table(
     sqlite_autoincrement=True,
 )
 """When devices are recorded. `previous`: the values before the last change, which undo it."""
+
+outages = Table(
+    "outages",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("device", Integer, nullable=False),
+    Column("stream", String(4), nullable=False),
+    Column("began", UtcDateTime, nullable=False),
+    Column("ended", UtcDateTime),
+    Column("cause", String(12), nullable=False),
+    Column("reason", String(300), nullable=False),
+    Index("outages_time", "device", "began"),
+    sqlite_autoincrement=True,
+)
+"""When streams had no picture, and when this server ran (video/outages.py)."""
+
+link_days = Table(
+    "link_days",
+    metadata,
+    Column("device", Integer, primary_key=True, autoincrement=False),
+    Column("stream", String(4), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("seconds", Float, nullable=False),
+    Column("frames", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("reconnects", Integer, nullable=False),
+    Column("stalls", Integer, nullable=False),
+    Column("longest_key_distance", Float, nullable=False),
+    Index("link_days_day", "day"),
+)
+"""What each stream did on a day, as `LinkCounts`."""

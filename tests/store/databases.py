@@ -10,7 +10,10 @@ from sqlalchemy import Engine, text
 from store.sql import migrate, open_engine
 from tests.store.postgres import Cluster
 
-TABLES = "schedules, segments, recordings, preferences, audit, tokens, sessions, grants, users"
+TABLES = (
+    "outages, link_days, schedules, segments, recordings, preferences, audit, tokens, sessions, "
+    "grants, users"
+)
 
 
 @pytest.fixture(scope="session")

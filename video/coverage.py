@@ -1,0 +1,161 @@
+"""What cameras should have recorded and what is there, from files that open.
+
+The index says which files there are. Of each camera some are opened, the newest and the oldest
+among them; where one of these does not open, all of them are.
+"""
+
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet.model import Fleet
+from video import coverage_rows, outage_rows, schedule_rows
+from video.coverage_rows import IndexedFile
+from video.day_line import Stretch
+from video.due import recorded_devices
+from video.gaps import Coverage, coverage
+from video.mp4_boxes import BrokenMp4, boxes
+from video.mp4_fragments import opened, read_at
+from video.schedule import Schedule, occurrences
+from video.schedule_rows import StoredSchedule
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+SAMPLE = 40
+"""Files of each camera that are opened."""
+SETTLED = timedelta(seconds=15)
+"""What was recorded so long ago is on the disk."""
+MOST_HEADER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCoverage:
+    """The coverage of a camera. `files` are in the index, `checked` of them were opened."""
+
+    device: int
+    coverage: Coverage
+    files: int
+    checked: int
+    damaged: int
+
+
+class CoverageReader:
+    """Reads coverage from the index, the folder of the recordings, and the schedules."""
+
+    def __init__(
+        self,
+        engine: "Engine",
+        folder: Path,
+        fleet: Callable[[], Fleet],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._fleet = fleet
+        self._clock = clock
+
+    def report(
+        self, devices: Sequence[int], since: datetime, until: datetime
+    ) -> list[CameraCoverage]:
+        """The coverage of those of these devices that were to be recorded or have files, in this
+        order. Raises Unreachable."""
+        span = Stretch(since, max(since, min(until, self._clock() - SETTLED)))
+        expected = self._expected(devices, span)
+        outages = outage_rows.between(self._engine, devices, *span) if devices else []
+        reports = []
+        for device in devices:
+            files = coverage_rows.files(self._engine, device, *span)
+            if files or expected.get(device):
+                own = [each for each in outages if each.device in (0, device)]
+                present, damaged, checked = self._opened(device, files)
+                result = coverage(span, expected.get(device, ()), present, damaged, own)
+                reports.append(CameraCoverage(device, result, len(files), checked, len(damaged)))
+        return reports
+
+    # -- what is expected ----------------------------------------------------------------
+
+    def _expected(self, devices: Sequence[int], span: Stretch) -> dict[int, list[Stretch]]:
+        expected = coverage_rows.automatic(self._engine, devices, *span)
+        wanted, fleet = set(devices), self._fleet()
+        for stored in schedule_rows.load(self._engine):
+            for schedule, part in _versions(stored, span):
+                times = [Stretch(*each) for each in occurrences(schedule, *part)]
+                for device in recorded_devices(schedule, fleet) if times else ():
+                    if device.id in wanted:
+                        expected.setdefault(device.id, []).extend(times)
+        return expected
+
+    # -- what is there -------------------------------------------------------------------
+
+    def _opened(
+        self, device: int, files: Sequence[IndexedFile]
+    ) -> tuple[list[Stretch], list[Stretch], int]:
+        """The times of files that open, those of files that do not, and how many were opened."""
+        sample = {file.id: self._does_open(device, file) for file in _sample(files)}
+        if not all(sample.values()):
+            sample = {file.id: self._does_open(device, file) for file in files}
+        present: list[Stretch] = []
+        damaged: list[Stretch] = []
+        for file in files:
+            is_good = not file.is_damaged and sample.get(file.id, True)
+            stretch = Stretch(file.start, self._end_of(device, file))
+            (present if is_good else damaged).append(stretch)
+        return present, damaged, len(sample)
+
+    def _does_open(self, device: int, file: IndexedFile) -> bool:
+        return opens(self._folder / str(device) / file.name, file)
+
+    def _end_of(self, device: int, file: IndexedFile) -> datetime:
+        """When a file ends; one that grows was written to until now."""
+        if file.is_closed:
+            return file.end
+        try:
+            written = (self._folder / str(device) / file.name).stat().st_mtime
+        except OSError:
+            return file.end
+        return max(file.end, datetime.fromtimestamp(written, UTC))
+
+
+def opens(path: Path, file: IndexedFile) -> bool:
+    """True if the file is there, as large as the index says, and begins as MP4 does."""
+    try:
+        with opened(path) as handle:
+            length = min(file.header or MOST_HEADER, MOST_HEADER)
+            head = read_at(handle, length, 0)
+            kinds = [box.kind for box in boxes(head, 0, len(head))] if file.header else [head[4:8]]
+    except BrokenMp4:
+        return False
+    is_whole = not file.is_closed or _size_of(path) >= file.size
+    return is_whole and kinds[:1] == [b"ftyp"] and (not file.header or b"moov" in kinds)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        status = path.lstat()
+    except OSError:
+        return -1
+    return status.st_size if stat.S_ISREG(status.st_mode) else -1
+
+
+def _sample(files: Sequence[IndexedFile]) -> Iterator[IndexedFile]:
+    """Up to SAMPLE files of those that are not known to be damaged, evenly spread."""
+    good = [file for file in files if not file.is_damaged]
+    step = max(1.0, (len(good) - 1) / (SAMPLE - 1))
+    for number in range(min(len(good), SAMPLE)):
+        yield good[min(round(number * step), len(good) - 1)]
+
+
+def _versions(stored: StoredSchedule, span: Stretch) -> Iterator[tuple[Schedule, Stretch]]:
+    """A schedule as it was in each part of a time, as far as that is known: now, and before its
+    last change."""
+    end = min(span.end, stored.deleted_at or span.end)
+    changed = stored.changed_at if stored.previous else stored.created_at
+    parts = [(stored.schedule, Stretch(max(span.start, changed), end))]
+    if stored.previous:
+        before = Stretch(max(span.start, stored.created_at), min(end, changed))
+        parts.insert(0, (stored.previous, before))
+    yield from ((schedule, part) for schedule, part in parts if part.start < part.end)

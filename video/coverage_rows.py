@@ -1,0 +1,73 @@
+"""What the coverage reads of the index, in few columns: a month of a camera has 9,000 files.
+Every function raises Unreachable, and Damaged for a bad value."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import or_, select
+
+from store.sql import translated_errors
+from video.day_line import Stretch
+from video.recorded import AUTO
+from video.segment_rows import LONGEST
+from video.tables import recordings, segments
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+class IndexedFile(NamedTuple):
+    """A file as the index has it."""
+
+    id: int
+    name: str
+    start: datetime
+    end: datetime
+    size: int
+    header: int
+    is_closed: bool
+    is_damaged: bool
+
+
+def files(engine: "Engine", device: int, since: datetime, until: datetime) -> list[IndexedFile]:
+    """The files of a device, of both streams, that have a part of that time; oldest first."""
+    column = segments.c
+    query = select(
+        column.id,
+        column.file,
+        column.started_at,
+        column.ended_at,
+        column.size,
+        column.header,
+        column.closed,
+        column.damaged != "",
+    ).where(
+        column.device == device,
+        column.stream.in_(("main", "sub")),
+        # The index has the beginning alone.
+        column.started_at > since - LONGEST,
+        column.started_at < until,
+        or_(column.ended_at > since, column.closed.is_(False)),
+    )
+    with translated_errors(), engine.connect() as connection:
+        rows = connection.execute(query.order_by(column.started_at, column.id))
+        return [IndexedFile(*row) for row in rows]
+
+
+def automatic(
+    engine: "Engine", devices: Sequence[int], since: datetime, until: datetime
+) -> dict[int, list[Stretch]]:
+    """When these devices were recorded because they always are, whether or not pictures came."""
+    column = recordings.c
+    query = select(column.device, column.started_at, column.ended_at).where(
+        column.device.in_(devices),
+        column.kind == AUTO,
+        column.started_at < until,
+        or_(column.ended_at.is_(None), column.ended_at > since),
+    )
+    stretches: dict[int, list[Stretch]] = {}
+    with translated_errors(), engine.connect() as connection:
+        for device, start, end in connection.execute(query):
+            stretches.setdefault(device, []).append(Stretch(start, end or until))
+    return stretches

@@ -1,0 +1,136 @@
+"""Note when streams have no picture and why, and when this server runs.
+
+What streams report is kept in memory and written every few seconds, so an unavailable database
+delays it and loses nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from video import outage_rows, outages
+from video.model import ENDED, PLAYING, RETRYING, StreamKey, StreamState
+from video.model import NO_PICTURE as SENDS_NO_PICTURE
+from video.outages import DISK, EVERYTHING, NO_PICTURE, RUNNING, Outage, cause_of, is_restart
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+ALIVE_EVERY = 30.0
+"""Seconds between two notes that this server runs."""
+MOST_WAITING = 10_000
+MOST_REASONS = 20
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """An outage with the reasons that it had so far; `is_written` says whether SQL has all."""
+
+    outage: Outage
+    reasons: list[str] = field(default_factory=list)
+    is_written: bool = False
+
+
+class OutageLog:
+    """The outages of all streams. Methods can be called from any thread."""
+
+    def __init__(
+        self, engine: "Engine", clock: Callable[[], datetime], timer: Callable[[], float]
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._timer = timer
+        self._lock = Lock()
+        self._open: dict[StreamKey, _Entry] = {}
+        self._waiting: list[_Entry] = []
+        self._run: Outage | None = None
+        self._alive_at = float("-inf")
+
+    def begin(self) -> None:
+        """Note that this server runs from now on, and end what lasted when it was killed. Raises
+        Unreachable."""
+        now = self._clock()
+        last = outage_rows.last_running(self._engine)
+        outage_rows.end_all(self._engine, min(last, now) if last else now)
+        self._run = Outage(EVERYTHING, "", now, now, RUNNING)
+
+    def note(self, key: StreamKey, state: StreamState) -> None:
+        """Note what a stream does now."""
+        if state.activity in (PLAYING, ENDED):
+            self._end(key)
+        elif state.activity == SENDS_NO_PICTURE:
+            self._begin(key, NO_PICTURE, state)
+        elif state.activity == RETRYING:
+            self._begin(key, cause_of(state.reason), state)
+
+    def note_disk(self, trouble: str) -> None:
+        """Note why nothing can be recorded, or an empty text when everything can."""
+        key = StreamKey(EVERYTHING, "")
+        if trouble:
+            self._begin(key, DISK, StreamState(RETRYING, self._clock(), trouble))
+        else:
+            self._end(key)
+
+    def _begin(self, key: StreamKey, cause: str, state: StreamState) -> None:
+        with self._lock:
+            entry = self._open.get(key)
+            if entry and entry.outage.cause == cause:
+                entry.reasons = [*entry.reasons[-MOST_REASONS:], state.reason]
+                return
+            if entry:
+                self._close(key, state.since)
+            outage = Outage(key.device, key.name, state.since, None, cause, state.reason)
+            entry = self._open[key] = _Entry(outage, [state.reason])
+            self._waiting = [*self._waiting[-MOST_WAITING:], entry]
+
+    def _end(self, key: StreamKey) -> None:
+        with self._lock:
+            if key in self._open:
+                self._close(key, self._clock())
+
+    def _close(self, key: StreamKey, at: datetime) -> None:
+        entry = self._open.pop(key)
+        outage = entry.outage
+        ended = max(at, outage.began)
+        is_known = is_restart(outage.cause, entry.reasons, ended - outage.began)
+        cause = outages.RESTARTED if is_known else outage.cause
+        entry.outage = replace(outage, ended=ended, cause=cause)
+        entry.is_written = False
+        if entry not in self._waiting:
+            self._waiting.append(entry)
+
+    def flush(self, *, is_last: bool = False) -> None:
+        """Write what is not in SQL yet. Raises Unreachable."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for entry in waiting:
+            self._write(entry)
+            with self._lock:
+                if entry.is_written:
+                    self._waiting.remove(entry)
+        if self._run and (is_last or self._timer() - self._alive_at >= ALIVE_EVERY):
+            self._note_running(self._run)
+
+    def _write(self, entry: _Entry) -> None:
+        outage = entry.outage
+        if not outage.id:
+            id = outage_rows.add(self._engine, outage)
+            with self._lock:
+                entry.outage = replace(entry.outage, id=id)
+                entry.is_written = entry.outage.ended == outage.ended
+        elif outage.ended:
+            outage_rows.end(self._engine, outage.id, outage.ended, outage.cause)
+            entry.is_written = True
+        else:
+            entry.is_written = True
+
+    def _note_running(self, run: Outage) -> None:
+        now = max(self._clock(), run.began)
+        if run.id:
+            outage_rows.end(self._engine, run.id, now)
+        else:
+            run = replace(run, ended=now)
+            self._run = replace(run, id=outage_rows.add(self._engine, run))
+        self._alive_at = self._timer()

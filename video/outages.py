@@ -1,0 +1,82 @@
+"""Why streams had no picture, as values; and the causes of what is missing in recordings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+OFF, RESTARTED, REFUSED, NO_PICTURE = "off", "restarted", "refused", "no_picture"
+DISK, SERVER, DAMAGED, UNSCHEDULED, UNKNOWN = (
+    "disk",
+    "server",
+    "damaged",
+    "unscheduled",
+    "unknown",
+)
+CAUSES = {
+    OFF: "Camera off",
+    RESTARTED: "Camera restarted",
+    REFUSED: "Camera refused the stream",
+    NO_PICTURE: "No picture",
+    DISK: "Disk of the recordings",
+    SERVER: "Camera Monitor restarted or was off",
+    DAMAGED: "Recorded file is damaged",
+    UNSCHEDULED: "Not scheduled",
+    UNKNOWN: "Unknown",
+}
+"""The causes of gaps, as people read them."""
+RUNNING = "running"
+"""The cause of the rows that say when this server ran; what is between them is SERVER."""
+EVERYTHING = 0
+"""The device of an outage that concerns all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A time without a picture, of one stream or of all. `ended` is None while it lasts. `reason`
+    is what the stream said."""
+
+    device: int
+    stream: str
+    began: datetime
+    ended: datetime | None
+    cause: str
+    reason: str = ""
+    id: int = 0
+
+
+RESTARTS_WITHIN = timedelta(minutes=5)
+"""A camera that restarts by its own plan answers again within this time."""
+OF_SERVER = ("process that read the stream", "this server", "no worker")
+OF_REFUSAL = (
+    "login",
+    "password",
+    "certificate",
+    "busy",
+    "viewers",
+    "404",
+    "453",
+    "503",
+    "path",
+    "transport",
+    "refuses",
+    "no rtsp connection",
+    "retired",
+    "address is not known",
+)
+CUT = ("connection refused", "reset", "closed", "was lost", "broken pipe", "ended the stream")
+"""Parts of reasons, in lower case."""
+
+
+def cause_of(reason: str) -> str:
+    """The cause of an outage by the reason of the last attempt."""
+    text = reason.lower()
+    if any(part in text for part in OF_SERVER):
+        return SERVER
+    return REFUSED if any(part in text for part in OF_REFUSAL) else OFF
+
+
+def is_restart(cause: str, reasons: Iterable[str], length: timedelta) -> bool:
+    """True if an outage looks like a restart of the camera: it answered again soon, and cut or
+    refused connections meanwhile."""
+    has_cut = any(part in reason.lower() for reason in reasons for part in CUT)
+    return cause == OFF and has_cut and length <= RESTARTS_WITHIN
