@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from fleet.build import FleetPackage
 from fleet.model import Activity
@@ -13,12 +14,14 @@ from fleet.texts import sentences
 from store.json_file import CannotOpen
 from store.sql import Unreachable
 from video.cleaning import Cleaner
+from video.coverage import CoverageReader
 from video.due_watch import DueWatch
 from video.folder_proof import FolderProof
-from video.keeping import Keeping, limits_of
+from video.keeping import Keeping, due_devices, limits_of
 from video.library import Library, open_library
 from video.recorded import COMPLETED, FAILED, RECORDING, Recording
 from video.recorder import Recorder
+from video.recording_watch import RecordingWatch
 from video.retention import GB, Limits
 from video.schedules import Schedules
 from video.streams import Opener, Streams
@@ -51,6 +54,7 @@ class VideoPackage(Package):
         try:
             self.schedules.open()
             self.recorder.open()
+            self.keeping.open()
         except Unreachable as error:
             raise CannotOpen(sentences(str(error), "Check DATABASE_URL and DATA_DIR.")) from error
 
@@ -62,16 +66,21 @@ class VideoPackage(Package):
         self.recorder.start()
         self.due_watch.start()
 
+    def tick(self) -> str:
+        return self.keeping.tick()
+
     def stop(self) -> None:
         self.due_watch.stop()
         self.recorder.stop()
         self.streams.stop()
         self.recorder.close()
+        self.keeping.stop()
 
     def forget(self) -> str:
         count = self.library.forget_thumbnails()
         thumbnails = f"{count} thumbnails" if count else ""
-        return " and ".join(filter(None, (thumbnails, self.schedules.forget())))
+        done = (thumbnails, self.schedules.forget(), self.keeping.forget())
+        return " and ".join(filter(None, done))
 
 
 def build_video(
@@ -88,7 +97,7 @@ def build_video(
     schedules.on_change = due_watch.wake
     fleet.journal_writer.on_recovery.append(schedules.open)
     library = open_library(fleet.journal.engine, options.media_dir, clock)
-    keeping = _open_keeping(options, clock, fleet)
+    keeping = _open_keeping(options, clock, fleet, schedules)
     keeping.cleaner.on_removed = library.thumbnails.remove
     recorder = Recorder(
         fleet.journal.engine,
@@ -100,7 +109,7 @@ def build_video(
     )
     recorder.on_change = partial(_tell_recording, fleet, clock)
     due_watch.set_due = recorder.set_due
-    keeping.cleaner.in_use = recorder.devices
+    keeping.attach(streams, recorder)
     return VideoPackage(streams, library, schedules, due_watch, keeping, recorder)
 
 
@@ -118,14 +127,23 @@ def _tell_recording(
 
 
 def _open_keeping(
-    options: VideoOptions, clock: Callable[[], datetime], fleet: FleetPackage
+    options: VideoOptions, clock: Callable[[], datetime], fleet: FleetPackage, schedules: Schedules
 ) -> Keeping:
+    engine, tracker = fleet.journal.engine, fleet.tracker
     proof = FolderProof(options.media_dir / "recordings", options.data_dir)
     max_bytes, min_free = (
         int(size * GB) for size in (options.recordings_max_gb, options.recordings_min_free_gb)
     )
-    limits = limits_of(
-        fleet.tracker.devices, Limits(max_bytes, min_free, options.recordings_keep_days)
-    )
+    limits = Limits(max_bytes, min_free, options.recordings_keep_days)
     doubt = fleet.trusted.distrust_reason
-    return Keeping(proof, Cleaner(fleet.journal.engine, proof, limits, clock, doubt))
+    return Keeping(
+        engine,
+        clock,
+        proof,
+        Cleaner(engine, proof, limits_of(tracker.devices, limits), clock, doubt),
+        CoverageReader(engine, proof.folder, tracker.fleet, clock),
+        RecordingWatch(
+            tracker.devices, lambda findings: tracker.apply(findings, clock()), clock, monotonic
+        ),
+        due_devices(schedules.schedules, tracker.fleet, clock),
+    )

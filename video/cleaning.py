@@ -112,7 +112,6 @@ class Cleaner:
         text = _sentence(removals)
         if removals:
             log.info("%s", text)
-            self._uses = None
         return text
 
     def _headroom(self, disk: DiskSpace) -> int:

@@ -1,28 +1,140 @@
-"""Keep recordings: their folder, their clean-up, and what is missing of them."""
+"""Keep recordings: their folder, their clean-up, what is missing of them, and the links to the
+cameras."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
-from fleet.model import Device
+from fleet.labels import counted
+from fleet.model import Device, Fleet
 from fleet.package import Job
-from video.cleaning import Cleaner
-from video.folder_proof import FolderProof
-from video.retention import Limits
+from store.json_file import CannotKeep
+from store.sql import Unreachable
+from video import link_rows, outage_rows
+from video.cleaning import Cleaner, space_of
+from video.coverage import CoverageReader
+from video.due import due_now
+from video.folder_proof import FolderProof, NotProved
+from video.link_log import LinkLog
+from video.link_quality import LinkDay
+from video.outage_log import OutageLog
+from video.recorder import Recorder
+from video.recording_watch import RecordingWatch
+from video.retention import SEGMENT_SECONDS, Limits, segment_seconds
+from video.schedule import Schedule
+from video.streams import Streams
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 CLEAN_EVERY = 5.0
 """Seconds between two looks at the free space of the disk."""
+KEPT = timedelta(days=400)
+"""How long outages and the quality of links are kept."""
+LINK_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Keeping:
-    """The folder of the recordings, which proves who it is, and its clean-up."""
+    """What keeps the recordings, and its jobs."""
 
+    engine: "Engine"
+    clock: Callable[[], datetime]
     proof: FolderProof
     cleaner: Cleaner
+    coverage: CoverageReader
+    watch: RecordingWatch
+    due: Callable[[], Iterable[int]]
+    outages: OutageLog = field(init=False)
+    links: LinkLog = field(init=False)
+    recorder: Recorder | None = None
+
+    def __post_init__(self) -> None:
+        self.outages = OutageLog(self.engine, self.clock, monotonic)
+        self.links = LinkLog(self.engine, self.clock)
+
+    def attach(self, streams: Streams, recorder: Recorder) -> None:
+        """Listen to the streams, and watch what the recorder does."""
+        streams.on_state(self.outages.note)
+        streams.on_state(self.watch.note)
+        streams.on_counts(self.links.note)
+        self.recorder = recorder
+        self.cleaner.in_use = recorder.devices
+        recorder.segment_seconds = self.segment_seconds
+
+    def open(self) -> None:
+        """Take up what lasted when the program ended. Raises Unreachable."""
+        self.outages.begin()
 
     def jobs(self) -> Sequence[Job]:
-        clean = self.cleaner.run
-        return (Job("recordings", "Delete old recordings", CLEAN_EVERY, clean),)
+        return (Job("recordings", "Delete old recordings", CLEAN_EVERY, self._clean),)
+
+    def tick(self) -> str:
+        """Write what was noted and judge what is due; why that failed, or an empty text."""
+        try:
+            self.links.flush()
+            self._judge()
+        except (Unreachable, CannotKeep) as error:
+            return str(error)
+        return ""
+
+    def stop(self) -> None:
+        """Write what was noted last, as far as the database takes it."""
+        try:
+            self.links.flush()
+            self.outages.flush(is_last=True)
+        except Unreachable:
+            return
+
+    def forget(self) -> str:
+        """Delete old outages and days of links. Raises Unreachable."""
+        before = self.clock() - KEPT
+        number = outage_rows.forget(self.engine, before)
+        number += link_rows.forget(self.engine, before.date())
+        return counted(number, "note") + " about streams" if number else ""
+
+    def trouble(self) -> str:
+        """Why nothing can be recorded though something is to be; else empty."""
+        return self.proof.trouble if self.recorder and self.recorder.devices() else ""
+
+    def segment_seconds(self) -> float:
+        """How long a recorded file is, by the size of its disk."""
+        try:
+            with self.proof.opened() as folder:
+                return segment_seconds(space_of(folder))
+        except NotProved:
+            return SEGMENT_SECONDS
+
+    def link_days(self, device: int) -> list[LinkDay]:
+        """The newest days of the links to a device, the oldest first. Raises Unreachable."""
+        first = (self.clock() - timedelta(days=LINK_DAYS)).date()
+        return link_rows.since(self.engine, device, first)
+
+    def _clean(self) -> str:
+        """Delete what must go. The outages are written in any case. Raises Unreachable."""
+        self.outages.note_disk(self.trouble())
+        self.outages.flush()
+        return self.cleaner.run()
+
+    def _judge(self) -> None:
+        if self.recorder is not None:
+            self.watch.look(self.due(), _sizes(self.recorder), self._reason)
+        foreseen = None if self.proof.is_new() else self.cleaner.storage().forecast
+        if foreseen:
+            self.watch.note_days(foreseen.days)
+
+    def _reason(self, device: int) -> str:
+        return self.recorder.status(device).reason if self.recorder else ""
+
+
+def _sizes(recorder: Recorder) -> Mapping[int, Any]:
+    """What is on the disk of each device that is recorded: it changes with each fragment."""
+    sizes: dict[int, list[tuple[str, int]]] = {}
+    for file in recorder.index.growing():
+        sizes.setdefault(file.device, []).append((file.file, file.size))
+    return sizes
 
 
 def limits_of(devices: Callable[[], Mapping[int, Device]], limits: Limits) -> Callable[[], Limits]:
@@ -37,3 +149,12 @@ def limits_of(devices: Callable[[], Mapping[int, Device]], limits: Limits) -> Ca
         return Limits(limits.max_bytes, limits.min_free, limits.days, own)
 
     return current
+
+
+def due_devices(
+    schedules: Callable[[], Sequence[Schedule]],
+    fleet: Callable[[], Fleet],
+    clock: Callable[[], datetime],
+) -> Callable[[], set[int]]:
+    """The devices that are to be recorded now."""
+    return lambda: {due.device for due in due_now(schedules(), fleet(), clock())}

@@ -20,6 +20,7 @@ from video.due import Due, quality_of
 from video.healing import Healed, heal
 from video.model import MAIN, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
 from video.recorded import AUTO, COMPLETED, FAILED, LOW, MANUAL, SCHEDULE, Recording, Segment
+from video.retention import SEGMENT_SECONDS
 from video.segment_index import SegmentIndex
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Recorder:
     ) -> None:
         self.index = SegmentIndex(engine, folder, timer)
         self.on_change: Callable[[Recording], object] = lambda _recording: None
+        self.segment_seconds: Callable[[], float] = lambda: SEGMENT_SECONDS
         self._engine = engine
         self._folder = folder
         self._streams = streams
@@ -388,7 +390,7 @@ class Recorder:
         folder = self._folder / str(key.device)
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            plan = SegmentPlan(folder)
+            plan = SegmentPlan(folder, self.segment_seconds())
             line.lease = self._streams.record(key, plan, lambda segment: self._take(key, segment))
         except OSError as error:
             self._fail(line, f"{folder} cannot be created ({error.strerror}).")

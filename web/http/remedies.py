@@ -141,6 +141,19 @@ FINDING_REMEDIES = {
         "Check failed by an internal error",
         "Check the log of this server, and report the error.",
     ),
+    "recording.missing": (
+        "Scheduled and not recorded",
+        "Check the camera and its connection. The coverage of the recordings shows since when, and "
+        "why.",
+    ),
+    "recording.short": (
+        "Recordings deleted early",
+        "Use a larger disk, record with lower quality or fewer cameras, or require fewer days.",
+    ),
+    "video.none": (
+        "Responds, no picture",
+        "Turn on video in the menu of the device, or restart it.",
+    ),
     "address.unstable": (
         "Address changes constantly",
         "Reserve a fixed address for it in the router. If it already has one, another device "

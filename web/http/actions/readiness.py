@@ -1,6 +1,7 @@
 """The reasons why this server is not ready."""
 
 from fleet.build import TICK
+from video.build import VideoPackage
 from web.http.monitor import Monitor
 
 LONGEST_SILENCE = 150.0
@@ -23,6 +24,7 @@ def not_ready_reasons(monitor: Monitor, disk: str) -> list[str]:
         journal_writer.trouble or carried,
         monitor.audit.trouble,
         _scheduler_trouble(monitor),
+        monitor.packages.find(VideoPackage).keeping.trouble(),
     ]
     return [reason for reason in reasons if reason]
 

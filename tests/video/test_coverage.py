@@ -1,0 +1,154 @@
+"""Coverage is read from files that open: the index alone is not believed."""
+
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from fleet.model import Device, Fleet
+from video import outage_rows, recording_rows, schedule_rows, segment_rows
+from video.coverage import SAMPLE, CameraCoverage, CoverageReader
+from video.outages import DAMAGED, OFF, UNKNOWN, Outage
+from video.recorded import AUTO, Recording, Segment
+from video.schedule import DAILY, Schedule
+from video.schedule_rows import StoredSchedule
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+HEADER = struct.pack(">I4s8x", 16, b"ftyp") + struct.pack(">I4s8x", 16, b"moov")
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+class Archive:
+    """A folder of recordings with its index, and schedules; it is three hours after noon."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
+        self.folder = folder
+        devices = {id: Device(id, "camera", "here", (f"row:{id}",)) for id in (1, 2, 3)}
+        self.reader = CoverageReader(engine, folder, lambda: Fleet(devices), lambda: at(180))
+
+    def record(self, minutes: float, length: float = 5, data: bytes = HEADER, **more: bool) -> Path:
+        start = at(minutes)
+        name = f"{start:%Y%m%dT%H%M%S000Z}.main.mp4"
+        segment = Segment(1, "main", name, start, at(minutes + length), len(HEADER), 32)
+        segment_rows.add(self.engine, replace(segment, **{"closed": True, **more}))
+        path = self.folder / "1" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def schedule(self, first: time, last: time, **changes: object) -> None:
+        schedule = Schedule(0, "Shop", DAILY, (1, 2), "UTC", first, last)
+        known = StoredSchedule(schedule, "otto", at(-9999), at(-9999))
+        schedule_rows.add(self.engine, replace(known, **changes))  # type: ignore[arg-type]
+
+    def hour(self) -> list[CameraCoverage]:
+        """The coverage of the hour after noon."""
+        return self.reader.report([1, 2, 3], NOON, at(60))
+
+
+@pytest.fixture
+def archive(sqlite_engine: Engine, tmp_path: Path) -> Archive:
+    return Archive(sqlite_engine, tmp_path)
+
+
+def gaps(camera: CameraCoverage) -> list[tuple[float, float, str]]:
+    return [
+        ((gap.start - NOON).total_seconds() / 60, (gap.end - NOON).total_seconds() / 60, gap.cause)
+        for gap in camera.coverage.gaps
+    ]
+
+
+def test_only_cameras_that_are_scheduled_or_have_files_are_judged(
+    engine: Engine, tmp_path: Path
+) -> None:
+    archive = Archive(engine, tmp_path)
+    archive.schedule(time(12), time(13))
+    for minutes in range(0, 50, 5):
+        archive.record(minutes)
+    outage_rows.add(engine, Outage(1, "main", at(50), at(56), OFF, "no response"))
+    first, second = archive.hour()
+    assert (first.device, first.files, first.checked, first.damaged) == (1, 10, 10, 0)
+    assert (first.coverage.expected, first.coverage.present) == (3600, 3000)
+    assert gaps(first) == [(50, 56, OFF), (56, 60, UNKNOWN)]
+    assert (second.device, second.files, second.coverage.share) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(bytes(32)),
+        lambda path: path.write_bytes(HEADER[:20]),
+        lambda path: path.write_bytes(HEADER[:16] + bytes(16)),
+        lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
+        lambda path: (path.unlink(), path.mkdir()),
+    ],
+    ids=["missing", "zeros", "cut", "no moov", "link", "folder"],
+)
+def test_a_file_that_does_not_open_is_not_there(
+    archive: Archive, spoil: Callable[[Path], object]
+) -> None:
+    archive.schedule(time(12), time(13))
+    paths = [archive.record(minutes) for minutes in range(0, 60, 5)]
+    spoil(paths[3])
+    camera = archive.hour()[0]
+    assert gaps(camera) == [(15, 20, DAMAGED)]
+    assert camera.damaged == 1
+
+
+def test_where_one_of_the_sample_does_not_open_all_are_opened(archive: Archive) -> None:
+    archive.schedule(time(12), time(13))
+    paths = [archive.record(minutes, 0.5) for minutes in (number / 2 for number in range(120))]
+    assert archive.hour()[0].checked == SAMPLE
+    for path in (paths[-1], paths[-2]):
+        path.unlink()
+    camera = archive.hour()[0]
+    assert (camera.checked, camera.damaged) == (120, 2)
+    assert gaps(camera) == [(59, 60, DAMAGED)]
+
+
+def test_files_that_the_index_calls_damaged_are_not_there(archive: Archive) -> None:
+    archive.schedule(time(12), time(12, 5))
+    archive.record(0, damaged="It has no key frame")  # type: ignore[arg-type]
+    assert gaps(archive.hour()[0]) == [(0, 5, DAMAGED)]
+
+
+def test_a_schedule_is_judged_as_it_was_at_the_time(archive: Archive) -> None:
+    old = Schedule(0, "Shop", DAILY, (1,), "UTC", time(12), time(12, 40))
+    archive.schedule(time(12, 30), time(13), previous=old, changed_at=at(20))
+    archive.schedule(time(12, 50), time(13), created_at=at(55), changed_at=at(55))
+    archive.schedule(time(12, 20), time(13), deleted_at=at(25))
+    first, second = archive.hour()
+    assert first.coverage.expected == (20 + 5 + 30) * 60
+    assert second.coverage.expected == (5 + 30) * 60
+
+
+def test_a_camera_that_is_always_recorded_is_expected_while_that_was_on(archive: Archive) -> None:
+    for start, end in ((-30, 10), (40, None)):
+        row = Recording(3, "main", "Always", AUTO, at(start), ended_at=end and at(end))
+        recording_rows.add(archive.engine, row)
+    [camera] = archive.hour()
+    assert (camera.device, camera.coverage.expected) == (3, 1800)
+
+
+def test_what_is_still_to_come_is_not_missing(archive: Archive) -> None:
+    archive.schedule(time(12), time(18))
+    [first, _second] = archive.reader.report([1, 2], at(120), at(600))
+    assert first.coverage.expected == 3600 - 15
+    assert archive.reader.report([1], at(300), at(600)) == []
+
+
+def test_a_file_that_grows_is_there_until_it_was_last_written(archive: Archive) -> None:
+    archive.schedule(time(12), time(13))
+    path = archive.record(0, 0, closed=False)
+    os.utime(path, (at(45).timestamp(), at(45).timestamp()))
+    assert gaps(archive.hour()[0]) == [(45, 60, UNKNOWN)]
