@@ -24,8 +24,9 @@ from store.json_file import CannotOpen
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 MAX_CONNECTIONS = 4096
 FEWEST_CONNECTIONS = 64
-OWN_DESCRIPTORS = 224
-"""Files, sockets of the scans and pipes that the program itself has open at the most."""
+OWN_DESCRIPTORS = 512
+"""Files, sockets of the scans, pipes, and streams that are opened or come over TLS: as many as the
+program itself has open at the most."""
 PREDECESSOR_SECONDS = 60.0
 """Longer than gunicorn leaves a worker that does not end."""
 LOCALHOST = "localhost"

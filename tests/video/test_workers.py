@@ -1,0 +1,75 @@
+"""Child processes that do not do what they should."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from tests.home import until
+from video import workers as module
+from video.messages import Message
+from video.workers import NoWorker, Workers
+
+GARBAGE = """
+import socket, sys, time
+socket.socket(fileno=int(sys.argv[1])).sendall(b"\\xff" * 100)
+time.sleep(600)
+"""
+Make = Callable[..., Workers]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    made: list[Workers] = []
+
+    def start(
+        on_message: Callable[[Message], None] = lambda _message: None, **given: Any
+    ) -> Workers:
+        made.append(Workers(on_message, lambda _lost, _is_crash: None, **given))
+        made[-1].prepare()
+        return made[-1]
+
+    yield start
+    for workers in made:
+        workers.stop()
+
+
+def test_a_child_that_sends_garbage_is_ended_and_says_why(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    workers = make(command=(sys.executable, "-c", GARBAGE))
+    until(lambda: not workers.processes(), what="it has ended")
+    [line] = until(lambda: [record.getMessage() for record in caplog.records])
+    assert "a message of 4294967295 and 4294967295 bytes" in line
+
+
+def test_a_child_that_hangs_holds_up_no_stop(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_WITHIN", 0.2)
+    beats: list[Message] = []
+    workers = make(beats.append)
+    until(lambda: beats, what="it runs")
+    [pid] = workers.processes()
+    os.kill(pid, signal.SIGSTOP)
+    begun = monotonic()
+    workers.stop()
+    assert monotonic() - begun < module.SILENCE
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(NoWorker, match="stopping"):
+        workers.prepare()
+
+
+def test_a_child_that_is_terminated_ends_in_order(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    beats: list[Message] = []
+    workers = make(beats.append)
+    until(lambda: beats, what="it runs")
+    [pid] = workers.processes()
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: not workers.processes(), what="it has ended")
+    assert caplog.records == []
