@@ -20,6 +20,7 @@ import { followBars } from "./uptime.js";
 import { toast, toastNotice } from "./toast.js";
 import { followRange } from "./range.js";
 import { inbox } from "./inbox.js";
+import { recordButton } from "./record.js";
 import { suggestions } from "./suggest.js";
 
 keepTimesCurrent();
@@ -38,6 +39,7 @@ toastNotice();
 if (document.querySelector("form[data-trial]")) import("./trial.js").then(({ trials }) => trials(), () => {});
 if (document.getElementById("wall")) import("./wall.js").then(({ wall }) => wall(document.getElementById("wall")), () => {});
 followRange();
+recordButton();
 if (document.getElementById("inbox-card")) inbox();
 if (document.getElementById("event-list")) followAllEvents();
 if (document.getElementById("fleet") || document.getElementById("top")) {

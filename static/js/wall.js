@@ -4,6 +4,7 @@ import { showLive } from "./live_view.js";
 
 const GAP = 6;
 const SHAPE = 16 / 9;
+const SMALLEST = 240;
 
 // The columns with which so many tiles are largest in this place.
 export function bestColumns(count, width, height) {
@@ -24,11 +25,11 @@ export function wall(place) {
   function fit() {
     const isFull = document.fullscreenElement === place;
     const height = isFull ? innerHeight : innerHeight - place.getBoundingClientRect().top - scrollY - 24;
-    const width = isFull ? innerWidth : place.parentElement.clientWidth - 32;
+    const width = isFull ? innerWidth : place.clientWidth;
     // On a phone the page scrolls instead of making tiles that show nothing.
     const { columns, size } = bestColumns(tiles.length, width, height);
-    const isSmall = size < 150 && !isFull;
-    place.style.setProperty("--columns", isSmall ? Math.max(1, Math.floor(width / 160)) : columns);
+    const isSmall = size < SMALLEST && !isFull;
+    place.style.setProperty("--columns", isSmall ? Math.max(1, Math.floor(width / SMALLEST)) : columns);
     place.style.setProperty("--size", isSmall ? "1fr" : `${Math.floor(size)}px`);
   }
 

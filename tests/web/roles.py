@@ -192,6 +192,7 @@ TABLE = {
     ("POST", "/api/camera/<key>/merge"): JOIN,
     ("POST", "/api/camera/<key>/split"): JOIN,
     ("POST", "/cameras/<key>/check"): POLL,
+    ("POST", "/cameras/<key>/record"): RECORD,
     ("POST", "/cameras/<key>/edit"): EDIT,
     ("POST", "/cameras/<key>/merge"): JOIN,
     ("POST", "/cameras/<key>/split"): JOIN,

@@ -17,6 +17,8 @@ from fleet.natural_order import natural_key
 from fleet.recorder_list import SOURCE as LIST
 from fleet.shapes import FindingRow
 from store.sql import Unreachable
+from video.build import VideoPackage
+from video.recorded import MANUAL
 from web.http import live_views, remedies
 from web.http.monitor import Monitor
 from web.http.visible_fleet import can, visible_fleet
@@ -58,9 +60,13 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class LiveStream:
-    """The live view. `has_sub`: there is a small stream, which is shown."""
+    """The live view. `has_sub`: there is a small stream, which is shown; `recorded`: the names of
+    the recordings that run; `is_by_hand`: one of them was started by hand."""
 
     has_sub: bool
+    recorded: tuple[str, ...] = ()
+    is_by_hand: bool = False
+    may_record: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,14 @@ def _live(device: Device) -> LiveStream | None:
         or not visible_fleet().may("video.view", device)
     ):
         return None
-    return LiveStream(live_views.has_sub(device))
+    running = visible_fleet().monitor.packages.find(VideoPackage).recorder.running()
+    own = [recording for recording in running if recording.device == device.id]
+    return LiveStream(
+        live_views.has_sub(device),
+        tuple(recording.name for recording in own),
+        any(recording.kind == MANUAL for recording in own),
+        visible_fleet().may("recording.control", device),
+    )
 
 
 def _kinds(device: Device) -> list[str]:

@@ -22,6 +22,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("GET", "/cameras/<key>"): "device.view",
     ("GET", "/cameras/<key>/check"): "device.view",
     ("POST", "/cameras/<key>/check"): "device.poll",
+    ("POST", "/cameras/<key>/record"): "recording.control",
     ("POST", "/cameras/<key>/edit"): "device.edit",
     ("POST", "/cameras/<key>/merge"): "device.edit",
     ("POST", "/cameras/<key>/split"): "device.edit",

@@ -102,6 +102,22 @@ def test_details_that_are_renewed_go_on_showing_the_same_picture(
     until(lambda: streams(monitor) == [], what="nobody watches after the details are closed")
 
 
+def test_the_button_records_and_the_picture_goes_on(tab: Tab, monitor: Running) -> None:
+    page = tab(monitor, f"/cameras/{GATE}")
+    expect(live(page).locator(".live-text")).to_have_text("Live")
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.locator(".toast")).to_contain_text("Recording started")
+    state = f"/v0/api/cctv/cameras/{GATE}/recording_status/"
+    until(lambda: monitor.get(state).json["is_recording"], what="it records")
+    wait_until_it_moves(live(page).locator("video"))
+    page.get_by_role("button", name="Stop recording").click()
+    until(lambda: not monitor.get(state).json["is_recording"], what="it does not record")
+    page = tab(monitor, f"/cameras/{GATE}", java_script_enabled=False)
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
+
+
 def test_pictures_move_in_a_page_without_script(tab: Tab, monitor: Running) -> None:
     page = tab(monitor, f"/cameras/{GATE}", java_script_enabled=False)
     link = page.get_by_role("link", name="Open as pictures (MJPEG)")

@@ -1,0 +1,35 @@
+"""The button that records a camera by hand, also without script."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, request
+
+from fleet import labels
+from fleet.model import Invalid
+from video.build import VideoPackage
+from web.http.auditing import actor_name, note
+from web.http.authorization import needs
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import visible_fleet
+
+bp = Blueprint("record_pages", __name__)
+
+
+@bp.post("/cameras/<key>/record")
+@needs("recording.control")
+def record(key: str) -> Any:
+    """Start a recording, or stop the one that was started by hand."""
+    device = visible_fleet().device(key)
+    recorder = current_monitor().packages.find(VideoPackage).recorder
+    match request.form.get("do"):
+        case "start":
+            recording = recorder.start_recording(device, by=actor_name())
+            text = f"Recording {recording.name} started"
+            note("recording.start", labels.name(device), text, after={"recording": recording.id})
+        case "stop":
+            recording = recorder.stop_recording(device)
+            text = f"Recording {recording.name} stopped"
+            note("recording.stop", labels.name(device), text, after={"recording": recording.id})
+        case _:
+            raise Invalid("The form cannot do this", "Use its button.")
+    return redirect(f"/cameras/{device.id}", 303)
