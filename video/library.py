@@ -109,6 +109,10 @@ class Library:
     def row(self, recording: Recording) -> RecordingRow:
         return self.rows([recording])[0]
 
+    def recorded_devices(self) -> frozenset[int]:
+        """The devices that have recordings."""
+        return library_rows.devices(self.engine)
+
     def change(self, id: int, **changes: Any) -> None:
         """Change the name or the protection of a recording."""
         recording_rows.change(self.engine, id, **changes)

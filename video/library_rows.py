@@ -118,6 +118,13 @@ def _content(
     return Content(int(files), int(forms), inside, round(int(size) * share), newest)
 
 
+def devices(engine: "Engine") -> frozenset[int]:
+    """The devices that have recordings."""
+    query = select(recordings.c.device).where(recordings.c.deleted_at.is_(None)).distinct()
+    with translated_errors(), engine.connect() as connection:
+        return frozenset(connection.execute(query).scalars())
+
+
 def segment_numbers(engine: "Engine") -> frozenset[int]:
     """The numbers of all files."""
     with translated_errors(), engine.connect() as connection:

@@ -10,6 +10,7 @@ import web.pages.credentials
 import web.pages.events
 import web.pages.imports
 import web.pages.ranges
+import web.pages.recordings
 import web.pages.users
 from fleet import labels
 from fleet.model import DEFAULT_SITE
@@ -110,6 +111,7 @@ PAGES = (
     saved_views,
     palette,
     web.pages.events,
+    web.pages.recordings,
     sites,
     record,
     wall,

@@ -38,6 +38,8 @@ followBars();
 toastNotice();
 if (document.querySelector("form[data-trial]")) import("./trial.js").then(({ trials }) => trials(), () => {});
 if (document.getElementById("wall")) import("./wall.js").then(({ wall }) => wall(document.getElementById("wall")), () => {});
+if (document.querySelector(".recordings")) import("./stills.js").then(({ stills }) => stills(), () => {});
+if (document.getElementById("film")) import("./film.js").then(({ film }) => film(document.getElementById("film")), () => {});
 followRange();
 recordButton();
 if (document.getElementById("inbox-card")) inbox();

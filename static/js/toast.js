@@ -37,5 +37,6 @@ export function toastNotice() {
   const { pathname, search } = location;
   const query = new URLSearchParams(search);
   query.delete("added");
+  query.delete("deleted");
   history.replaceState(history.state, "", `${pathname}${String(query) && `?${query}`}`);
 }

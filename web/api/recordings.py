@@ -34,6 +34,7 @@ from web.http.shapes.recordings import (
     day_json,
     link_json,
     playback_json,
+    playback_url,
     recording_deleted,
     recording_detail,
     recording_list,
@@ -208,8 +209,7 @@ def playback(key: str) -> Response:
     """Find the file that plays a moment, or what was recorded next within a day."""
     query, device = query_args(MomentQuery), visible_fleet().device(key)
     playing = recordings.playback(device, query.stream, query.at)
-    since, until = _utc(playing.since), _utc(playing.until)
-    url = f"/api/cameras/{device.id}/playback.mp4?from={since}&to={until}&stream={query.stream}"
+    url = playback_url(device.id, query.stream, playing)
     return json_response(playback_json(playing, url, max(query.at, playing.segment.started_at)))
 
 
@@ -261,8 +261,3 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise HttpError(422, "date: a day such as 2026-11-28", "Correct the date.") from None
-
-
-def _utc(at: datetime) -> str:
-    """A moment in a URL."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -38,6 +38,7 @@ EXAMPLES = {
     "/cameras/<key>": ("/cameras/1", "/cameras/3", "/cameras/3?events=status"),
     "/cameras/<key>/connection": ("/cameras/1/connection", "/cameras/1/connection?source=onvif"),
     "/events": ("/events", "/events?q=nobody+has+this+name"),
+    "/recordings/<key>": ("/recordings/1", "/recordings/1?day=2026-02-28&stream=sub"),
     "/filters": ("/filters", "/filters?find=nobody+has+this+name"),
     "/views": ("/views", "/views?status=active"),
     "/settings/credentials/<id>": ("/settings/credentials/c1",),

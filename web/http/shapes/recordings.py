@@ -370,6 +370,16 @@ def day_json(
     }
 
 
+def playback_url(camera: int, stream: str, playback: Playback) -> str:
+    times = f"from={_utc(playback.since)}&to={_utc(playback.until)}"
+    return f"/api/cameras/{camera}/playback.mp4?{times}&stream={stream}"
+
+
+def _utc(at: datetime) -> str:
+    """A moment in a URL."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
 def playback_json(playback: Playback, url: str, at: datetime) -> PlaybackJson:
     file = playback.segment
     return {
