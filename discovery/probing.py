@@ -137,17 +137,15 @@ class Prober:
             else:
                 await self._keep(result.reports)
         elif entry.was_up:
-            self._check(entry)
+            self.queue.make_due(entry.question, _now())
+            self._pump()
         return result
 
     def opened(self, entry: QueueEntry) -> None:
-        """Let a device be checked that missed, now that its stream is read: it is up again."""
+        """Note that a stream of the device plays: it is up, also for a check that missed."""
         if not entry.was_up:
-            self._check(entry)
-
-    def _check(self, entry: QueueEntry) -> None:
-        self.queue.make_due(entry.question, _now())
-        self._pump()
+            entry.was_up, entry.retries = True, []
+            self._ask_channels(entry.question[0])
 
     def questions(self, source: str) -> list[Question]:
         """The questions of one source, one for each device that it probes."""

@@ -20,6 +20,7 @@ from discovery.guarded_probes import with_told_stream
 from discovery.probe_results import ANSWERED, ProbeResult
 from discovery.scanner import STOPPING, Scanner
 from discovery.sessions import Stream
+from fleet.access_fields import SUB_PATH
 from fleet.channels import NO_STREAM, SOURCE, STREAM, SUB_STREAM
 from fleet.model import Access, CannotAsk, Device, Finding, Report, Sighting, Target
 from fleet.places import session_owner
@@ -44,8 +45,6 @@ MISSING_LASTS = 86_400.0
 """Seconds in which a small stream that the device did not have is not asked for again."""
 NOT_A_REASON = frozenset(("login.none", "identity.unproven"))
 """Findings with which a stream plays all the same."""
-SUB_PATH = "sub_path"
-"""The option of an access with the path of the small stream, as a person gave it."""
 NO_SUB = "this camera has no sub stream"
 
 

@@ -30,6 +30,8 @@ MAX_ATTEMPTS = 1000
 MAX_CLOCK_ERROR = 1e10
 """Seconds; a clock that is set wrong shows its first day, which is decades ago."""
 MAX_OPTIONS, MAX_OPTION_BYTES = 32, 2000
+SUB_PATH = "sub_path"
+"""The option with the path of the small stream, where a person gave it."""
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 SECURE = ("rtsps", "https")
 LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -368,7 +370,10 @@ def _options(value: Any) -> dict[str, Any]:
             )
     if len(orjson.dumps(dict(value))) > MAX_OPTION_BYTES:
         raise _invalid("options", f"The options are longer than {MAX_OPTION_BYTES} bytes", _LESS)
-    return dict(value)
+    options = dict(value)
+    if SUB_PATH in options:
+        options[SUB_PATH] = _path(options[SUB_PATH])
+    return options
 
 
 def secret_options(value: Any) -> Mapping[str, Any]:

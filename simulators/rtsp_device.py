@@ -56,6 +56,8 @@ class RtspDevice:
     """The answer to SETUP of the sound; 0: it has it, -1: it closes the connection."""
     ends_silent: bool = False
     """Closes the connection of a client that plays and asks nothing within its timeout."""
+    hangs_at: str = ""
+    """A method that it never answers."""
     viewers: int = 0
     """Sessions at once, above which SETUP answers 453; 0: any number."""
     needs_user_agent: bool = False

@@ -1,14 +1,15 @@
 """What an ONVIF device says, as facts, links, channels and findings. Pure, no I/O."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fleet import identity
-from fleet.channels import TLS_LINK
+from fleet.channels import STREAM, SUB_STREAM, TLS_LINK
 from fleet.kinds import CAMERA
 from fleet.model import Finding, Sighting
 from sources import login_texts, onvif_http
+from sources.onvif_answers import Profile
 from sources.onvif_clock import DeviceClock
 from sources.onvif_http import Logins
 from sources.onvif_reading import Channel, Reading, Stream
@@ -89,9 +90,25 @@ def links_of(reading: Reading, known: int) -> dict[str, str]:
 
 
 def _links(channel: Channel) -> dict[str, str]:
-    main = next((stream.link for stream in channel.streams if stream.link), "")
-    links = {"stream": main, "snapshot": channel.snapshot}
+    streams = [stream for stream in channel.streams if stream.link]
+    links = {"snapshot": channel.snapshot}
+    if streams:
+        links |= {STREAM: streams[0].link, SUB_STREAM: _sub_link(streams)}
     return {name: link for name, link in links.items() if link}
+
+
+def _sub_link(streams: Sequence[Stream]) -> str:
+    """The link of the largest stream that is smaller than the first; empty without one."""
+    main, others = streams[0], streams[1:]
+    smaller = [each for each in others if _is_smaller(each.profile, main.profile)]
+    return next((each.link for each in smaller if each.link != main.link), "")
+
+
+def _is_smaller(profile: Profile, main: Profile) -> bool:
+    """True also where a device does not tell the sizes: its profiles come largest first."""
+    if not (profile.width and profile.height and main.width and main.height):
+        return True
+    return profile.width * profile.height < main.width * main.height
 
 
 def has_withheld_stream(reading: Reading) -> bool:

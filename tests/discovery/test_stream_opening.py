@@ -1,6 +1,8 @@
 """Streams that are opened for a reader, by the way of a check and at its cost."""
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from discovery import stream_opening
+from discovery.sessions import Stream as Session
 from discovery.stream_opening import NoSubStream, StreamOpener
 from fleet.model import Access, Device
 from simulators.rtsp import Accounts, RtspDevice, RtspServers, Stream
@@ -15,6 +19,7 @@ from sources import rtsp
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
 from tests.gst_server import gst_server, needs_gst
+from tests.sources import tls_servers
 from tests.sources.played import StreamReader
 from video.model import MAIN, SUB, NotOpened, StreamKey
 
@@ -41,10 +46,11 @@ def serve() -> Iterator[Serve]:
 def opener(
     folder: Path, host: str, port: int = PORT, path: str = "/stream1", **more: Any
 ) -> Iterator[tuple[Engine, StreamOpener]]:
-    """An engine with one camera, and what opens its streams. `more` are fields of the access, or
-    `links` of the device."""
-    links = more.pop("links", {})
-    given = {"username": USERNAME, "secret": "1", "secret_host": host, **more}
+    """An engine with one camera whose stream worked before, so that checks take no session, and
+    what opens its streams. `more` are fields of the access, or `links` of the device."""
+    links, seconds = more.pop("links", {}), more.pop("seconds", rtsp.TIMEOUT)
+    login = {"username": USERNAME, "secret": "1", "secret_host": host}
+    given = {**login, "worked_at": fleets.now(), **more}
     access = {"rtsp": Access(port=port, path=path, **given)}
     device = replace(
         fleets.listed(1, address=host),
@@ -54,11 +60,22 @@ def opener(
         links=links,  # type: ignore[arg-type]
     )
     fleets.write_fleet(folder / "fleet.json", [device])
-    engine = Engine(folder, fleets.now, rtsp.source(fleets.now), unseal=lambda id: PASSWORD)  # type: ignore[arg-type]
+    source = rtsp.source(fleets.now, seconds)
+    engine = Engine(folder, fleets.now, source, unseal=lambda id: PASSWORD)  # type: ignore[arg-type]
     try:
         yield engine, StreamOpener(engine.scanner)
     finally:
         engine.close()
+
+
+def until(is_so: Callable[[], bool]) -> bool:
+    """True as soon as it is so; False after ten seconds."""
+    ends_at = time.monotonic() + 10
+    while not is_so():
+        if time.monotonic() > ends_at:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def record(engine: Engine) -> Device:
@@ -149,3 +166,128 @@ def test_the_small_stream_is_that_of_the_maker_and_asked_for_once(
             assert "stream.path" not in kinds(engine), "the large one is there"
             with StreamReader(streams.open(LARGE)) as reader:
                 assert reader.read(1, 0)
+
+
+def test_the_small_stream_that_onvif_names_or_a_person_gave_is_played(
+    tmp_path: Path, serve: Serve
+) -> None:
+    streams = {path: Stream() for path in ("/large", "/told", "/given")}
+    camera = RtspDevice("127.80.9.34", streams=streams)
+    serve(camera)
+    named = {"stream": f":{PORT}/large", "stream.sub": f":{PORT}/told"}
+    cases = {
+        "/told": {"path": "", "links": named},
+        "/given": {"path": "/large", "links": named, "options": {"sub_path": "/given"}},
+    }
+    for path, access in cases.items():
+        camera.requests.clear()
+        folder = tmp_path / path[1:]
+        folder.mkdir()
+        with opener(folder, camera.address, **access) as (_engine, small):
+            with StreamReader(small.open(SMALL)) as reader:
+                assert reader.read(1, 0)
+            played = [each.url for each in camera.requests if each.method == "PLAY"]
+            assert [url.endswith(f"{path}/") for url in played] == [True]
+
+
+def test_while_a_stream_is_read_a_check_takes_no_session(tmp_path: Path, serve: Serve) -> None:
+    both = {"/stream1": Stream(), "/stream2": Stream()}
+    camera = RtspDevice("127.80.9.35", streams=both, viewers=1)
+    serve(camera)
+    with opener(tmp_path, camera.address) as (engine, streams):
+        engine.scanner.ask([1], ["rtsp"])
+        with StreamReader(streams.open(LARGE)):
+            before = camera.connections
+            (result,) = engine.scanner.ask([1], ["rtsp"])
+            assert (result.state, result.reason) == ("answered", "its stream is being read")
+            assert camera.connections == before
+            with pytest.raises(NotOpened, match="453") as error:
+                streams.open(SMALL)
+            assert error.value.wait
+        assert until(lambda: not camera.sessions)
+        with pytest.raises(NotOpened, match="sessions of the device are in use"):
+            streams.open(SMALL)
+        streams.closed(LARGE)
+        with StreamReader(streams.open(SMALL)) as reader:
+            assert reader.read(1, 0)
+
+
+def test_a_camera_that_wants_udp_is_remembered_so(tmp_path: Path, serve: Serve) -> None:
+    """F04."""
+    camera = RtspDevice("127.80.9.36", udp_code=461)
+    serve(camera)
+    with opener(tmp_path, camera.address) as (engine, streams):
+        engine.scanner.ask([1], ["rtsp"])
+        for _opening in range(2):
+            with StreamReader(streams.open(LARGE)) as reader:
+                assert reader.read(1, 0)
+                assert reader.opened.transport == "udp"
+            device = record(engine)
+            assert device.access["rtsp"].transport == "udp"
+            assert device.facts["rtsp"]["transport"] == "UDP"
+        assert camera.asked["SETUP"] == 3, "the second opening does not ask for TCP"
+
+
+def test_an_opening_ends_with_the_monitor_and_tells_the_camera(
+    tmp_path: Path, serve: Serve
+) -> None:
+    camera = RtspDevice("127.80.9.37", hangs_at="PLAY")
+    serve(camera)
+    with opener(tmp_path, camera.address) as (engine, streams), ThreadPoolExecutor(1) as threads:
+        opening = threads.submit(streams.open, LARGE)
+        assert until(lambda: camera.asked["PLAY"] == 1)
+        engine.close()
+        with pytest.raises(NotOpened, match="stopping"):
+            opening.result(10)
+        assert until(lambda: not camera.open_connections)
+        assert (camera.teardowns, camera.abandoned) == (1, 0)
+
+
+def test_a_camera_that_never_answers_ends_in_its_limit_and_holds_nothing(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_opening, "TIMEOUT", 0.5)
+    camera = RtspDevice("127.80.9.38", mode="silent")
+    serve(camera)
+    with opener(tmp_path, camera.address, seconds=0.5) as (engine, streams):
+        for _opening in range(3):
+            with pytest.raises(NotOpened, match="within 0.5 s"):
+                streams.open(LARGE)
+        assert until(lambda: not camera.open_connections)
+        assert engine.scanner.sessions.reserve(1, Session(1, MAIN))
+
+
+def test_f16_a_camera_that_restarts_is_opened_again_and_is_online(
+    tmp_path: Path, serve: Serve
+) -> None:
+    camera = RtspDevice("127.80.9.40", accounts=Accounts(USERNAME, PASSWORD))
+    servers = serve(camera)
+    with opener(tmp_path, camera.address) as (engine, streams):
+        with StreamReader(streams.open(LARGE)) as reader:
+            servers.turn(camera, "off")
+            reader.read_to_end()
+            assert reader.is_closed
+        streams.closed(LARGE)
+        with pytest.raises(NotOpened, match="connection refused"):
+            streams.open(LARGE)
+        assert until(lambda: bool(record(engine).states["rtsp"].misses))
+        servers.turn(camera, "well")
+        with StreamReader(streams.open(LARGE)) as reader:
+            assert reader.read(3, 0)
+            assert until(lambda: record(engine).states["rtsp"].misses == 0)
+        assert record(engine).access["rtsp"].refusals == 0
+
+
+def test_an_encrypted_stream_is_carried_to_its_reader(tmp_path: Path) -> None:
+    camera = RtspDevice("127.80.9.41", accounts=Accounts(USERNAME, PASSWORD))
+    context = tls_servers.server_context(tls_servers.certificate(tmp_path, "camera"))
+    tls = {"options": {"tls": True}}
+    with (
+        RtspServers([camera], PORT + 1, context),
+        opener(tmp_path, camera.address, PORT + 1, **tls) as (engine, streams),
+    ):
+        with StreamReader(streams.open(LARGE)) as reader:
+            assert len(reader.read(5, 0)) >= 5
+        assert until(lambda: not camera.open_connections)
+        assert (camera.teardowns, camera.abandoned) == (1, 0)
+        assert record(engine).access["rtsp"].tls_pin

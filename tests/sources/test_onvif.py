@@ -130,7 +130,8 @@ def test_a_camera_without_accounts_is_read_whole_and_is_open_to_everybody() -> N
     assert sighting.identities == (f"mac:{MAC}",)
     assert (sighting.kind, sighting.model, sighting.serial) == ("camera", "IPC-1", "S1")
     assert (sighting.firmware, sighting.address) == ("1.2", "127.0.0.1")
-    assert sighting.links == {"stream": "/main?a=1&b=2", "snapshot": "/still.jpg"}
+    links = {"stream": "/main?a=1&b=2", "stream.sub": "/sub", "snapshot": "/still.jpg"}
+    assert sighting.links == links
     assert sighting.facts["codec"] == "H264"
     assert [stream["path"] for stream in sighting.facts["streams"]] == ["/main?a=1&b=2", "/sub"]
     assert findings(reports) == {"login.none": login_texts.OPEN}
@@ -251,6 +252,7 @@ def test_another_host_in_a_url_is_replaced_and_reported() -> None:
         reports = probe(stub)
     assert device(reports).links == {
         "stream": ":5540/main",
+        "stream.sub": "/sub",
         "snapshot": f":{stub.port}/still.jpg",
     }
     assert findings(reports)["address.told"] == (

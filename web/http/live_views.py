@@ -11,8 +11,9 @@ from typing import Any
 
 from flask import Response, request
 
-from discovery.stream_opening import NO_SUB, SUB_PATH
+from discovery.stream_opening import NO_SUB
 from fleet import labels
+from fleet.access_fields import SUB_PATH
 from fleet.channels import SOURCE, STREAM, SUB_STREAM, stream_access
 from fleet.model import Device
 from sources.sub_paths import sub_path

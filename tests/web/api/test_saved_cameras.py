@@ -160,6 +160,20 @@ def test_the_documented_camera_of_the_device_backend_is_added_and_checked(
     assert (asked.username, asked.secret) == ("admin", PASSWORD)
 
 
+def test_the_path_of_the_small_stream_is_kept_and_removed(home: Home) -> None:
+    host = fresh_address()
+    small = {"rtsp_url": f"rtsp://{host}/main", "sub_path": "small?size=1"}
+    camera = add(home, {"ip_address": host, **small})["camera"]
+    assert camera["sub_path"] == "/small?size=1"
+    path = f"/api/cameras/{camera['id']}"
+    changed = {"sub_path": "/other", "rtsp_url": f"rtsps://{host}:322/main"}
+    assert answer(home, "PUT", path, changed)["camera"]["sub_path"] == "/other"
+    assert answer(home, "PUT", path, {"location": "Yard"})["camera"]["sub_path"] == "/other"
+    assert answer(home, "PUT", path, {"sub_path": None})["camera"]["sub_path"] is None
+    refused = home.client.put(path, json={"sub_path": "/a?password=hidden"})
+    assert refused.status_code == 422
+
+
 def test_the_documented_camera_of_the_cctv_system_is_added(
     home: Home, gate: dict[str, Any]
 ) -> None:

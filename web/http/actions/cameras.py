@@ -369,7 +369,7 @@ def _new_connections(
     ]
 
 
-def _place(source: str, reached: _Given, given: ConnectionFields) -> dict[str, Any]:
+def _place(source: str, reached: _Given, given: CameraFields) -> dict[str, Any]:
     """Port, path and encryption of a source that is new to the device."""
     if source == ONVIF and given.onvif is None:
         place: dict[str, Any] = {"port": None, "path": ""}
@@ -382,6 +382,8 @@ def _place(source: str, reached: _Given, given: ConnectionFields) -> dict[str, A
         default = access_fields.DEFAULT_PORTS["rtsps" if tls else "rtsp"]
         place = {"port": reached.port or default, "path": reached.path or ""}
     options = {**({"tls": True} if tls else {}), **_no_login(reached)}
+    if source == RTSP and given.sub_path:
+        options[access_fields.SUB_PATH] = given.sub_path
     return {**place, **({"options": options} if options else {})}
 
 
@@ -470,6 +472,9 @@ def _changes(source: str, access: Access, reached: _Given, given: CameraFields) 
     if reached.has_login and source != SNMP:
         options.pop("login", None)
         options |= _no_login(reached)
+    if source == RTSP and "sub_path" in given.model_fields_set:
+        options.pop(access_fields.SUB_PATH, None)
+        options |= {access_fields.SUB_PATH: given.sub_path} if given.sub_path else {}
     return fields if options == access.options else {**fields, "options": options}
 
 

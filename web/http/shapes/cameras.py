@@ -92,6 +92,11 @@ class CameraFields(ConnectionFields):
     tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
     vendor: str | None = Field(None, max_length=MAX_LENGTHS["vendor"])
     parents: list[ParentId] | None = Field(None, max_length=editing.MAX_PARENTS)
+    sub_path: str | None = Field(
+        None,
+        max_length=access_fields.LONGEST_PATH,
+        description="The path of the small stream, where the device does not tell it.",
+    )
     interval: Interval | None = None
     auto_record: bool | None = None
     record_quality: Annotated[str, OneOf(QUALITIES)] | None = None
@@ -169,9 +174,10 @@ class ReachedCamera(TypedDict):
 class SavedCamera(shapes.CameraDetail, ReachedCamera):
     """A camera with how it is reached. Only those with permission to edit the camera get
     `credentials`, the id of its credential set. `interval` is in seconds; null is that of the
-    source."""
+    source. `sub_path` is the path of the small stream, where a person gave it."""
 
     credentials: str | None
+    sub_path: str | None
     onvif: OnvifRow | None
     interval: int | None
     auto_record: bool | None
@@ -320,6 +326,7 @@ def saved_camera(
         **detail,
         **_reached_camera(device, shows_username=shows_username),
         "credentials": min(logins.sets_of(device), default=None) if shows_username else None,
+        "sub_path": device.access.get(RTSP, Access()).options.get(access_fields.SUB_PATH),
         "onvif": _onvif(device.access.get(ONVIF)),
         "interval": interval_of(device),
         "auto_record": device.recording.get("auto_record"),
