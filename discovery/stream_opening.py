@@ -29,7 +29,7 @@ from sources.rtsp_client import Pump
 from sources.rtsp_play import Opening, Played
 from sources.source import Probe, SessionRefused, Source
 from sources.sub_paths import sub_path
-from video.model import SUB, NotOpened, OpenedMedium, OpenedStream, StreamKey
+from video.model import NO_SUB, SUB, NotOpened, OpenedMedium, OpenedStream, StreamKey
 
 TIMEOUT = 10.0
 """Seconds for one stream, from the first question to PLAY."""
@@ -45,7 +45,6 @@ MISSING_LASTS = 86_400.0
 """Seconds in which a small stream that the device did not have is not asked for again."""
 NOT_A_REASON = frozenset(("login.none", "identity.unproven"))
 """Findings with which a stream plays all the same."""
-NO_SUB = "this camera has no sub stream"
 
 
 class NoSubStream(NotOpened):

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 MAIN, SUB = "main", "sub"
 NAMES = (MAIN, SUB)
 """The streams of a device: the large one, and the small one of a camera that has it."""
+NO_SUB = "this camera has no sub stream"
+"""The reason of a small stream that does not exist."""
 
 OPENING = "opening"
 """The device is being asked for the stream."""

@@ -18,7 +18,7 @@ from store.sql import Unreachable
 from video import recording_rows
 from video.due import Due, quality_of
 from video.healing import Healed, heal
-from video.model import MAIN, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
+from video.model import MAIN, NO_SUB, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
 from video.recorded import AUTO, COMPLETED, FAILED, LOW, MANUAL, SCHEDULE, Recording, Segment
 from video.retention import SEGMENT_SECONDS
 from video.segment_index import SegmentIndex
@@ -37,8 +37,6 @@ PROVE_EVERY = 5.0
 CLOSING = 15.0
 """Seconds that the last file of a recording has to be closed, before that is judged."""
 DISK = "disk"
-NO_SUB = "this camera has no sub stream"
-"""The reason of a stream that a camera does not have: the large one is recorded then."""
 NOTHING = "No picture came while it ran."
 
 

@@ -13,10 +13,10 @@ from tests.video import encoded
 from tests.video.encoded import MONOTONIC, NOON
 from video import recording_rows, segment_rows
 from video.due import Due
-from video.model import RETRYING, SegmentPlan, SegmentProgress, StreamKey, StreamState
+from video.model import NO_SUB, RETRYING, SegmentPlan, SegmentProgress, StreamKey, StreamState
 from video.packets import EncodedPacket
 from video.recorded import Recording, Segment
-from video.recorder import NO_SUB, Recorder
+from video.recorder import Recorder
 from video.segment_file import SegmentWriter
 
 START = datetime.fromtimestamp(NOON, UTC)

@@ -15,6 +15,7 @@ from video.model import SegmentPlan, SegmentProgress, StreamKey
 from video.mp4_fragments import scan
 from video.packets import AudioCoding, EncodedPacket
 from video.segment_file import SegmentWriter, file_name
+from video.timestamps import StampClock
 
 START = datetime.fromtimestamp(NOON, UTC)
 
@@ -354,3 +355,30 @@ def test_a_read_only_disk_is_reported(
     assert (report.reason, report.error) == ("disk", "Read-only file system")
     assert (report.size, report.frames, report.path.exists()) == (0, 0, False)
     disk.unlock()
+
+
+# -- an hour -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("speed", [0.99, 1.1])
+def test_after_an_hour_the_times_are_those_of_the_server(
+    recorded: Recorded, pictures: list[EncodedPacket], speed: float
+) -> None:
+    """The clock of the camera runs wrong, and every 500th stamp is from another day."""
+    clock = StampClock(90_000)
+    for number in range(3700):
+        time = number + (number * 37 % 11) / 100  # they come a little late
+        stamp = number * 90_000 * speed + (8e9 if number % 500 == 499 else 0)
+        at = clock.time_of(int(stamp) % 2**32, MONOTONIC + time)
+        packet = pictures[number % 10]
+        moved = replace(packet, dts=at, pts=at, arrived=MONOTONIC + time, at=NOON + time)
+        recorded.writer.write(moved)
+    reports = recorded.closed()
+    assert sum(report.frames for report in reports) == 3700
+    assert len(reports) in (12, 13)
+    for before, report in zip(reports, reports[1:], strict=False):
+        assert report.started_at == before.ended_at
+    for report in reports[1:]:
+        begun = seconds(report)[0]
+        assert abs(begun - round(begun, -1)) <= 1
+    assert abs(seconds(reports[-1])[1] - 3700) <= 2

@@ -11,13 +11,12 @@ from typing import Any
 
 from flask import Response, request
 
-from discovery.stream_opening import NO_SUB
 from fleet import labels
 from fleet.access_fields import SUB_PATH
 from fleet.channels import SOURCE, STREAM, SUB_STREAM, stream_access
 from fleet.model import Device
 from sources.sub_paths import sub_path
-from video.model import MAIN, SUB, Fragment, Init, Picture, StreamKey, StreamState
+from video.model import MAIN, NO_SUB, SUB, Fragment, Init, Picture, StreamKey, StreamState
 from video.watching import MJPEG, Watch
 from web.http.auditing import note
 from web.http.authentication import client_address
