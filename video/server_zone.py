@@ -22,4 +22,4 @@ def server_zone() -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         log.warning("The time zone of this server has no name (%s); schedules use UTC", error)
         return "UTC"
-    return name if name in zones() else "UTC"
+    return name if name in zones() and name != "Etc/UTC" else "UTC"

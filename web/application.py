@@ -11,6 +11,7 @@ import web.pages.events
 import web.pages.imports
 import web.pages.ranges
 import web.pages.recordings
+import web.pages.schedules
 import web.pages.users
 from fleet import labels
 from fleet.model import DEFAULT_SITE
@@ -105,6 +106,7 @@ PAGES = (
     bulk,
     web.pages.imports,
     web.pages.ranges,
+    web.pages.schedules,
     pickers,
     suggestions,
     filter_panel,

@@ -40,6 +40,7 @@ if (document.querySelector("form[data-trial]")) import("./trial.js").then(({ tri
 if (document.getElementById("wall")) import("./wall.js").then(({ wall }) => wall(document.getElementById("wall")), () => {});
 if (document.querySelector(".recordings")) import("./stills.js").then(({ stills }) => stills(), () => {});
 if (document.getElementById("film")) import("./film.js").then(({ film }) => film(document.getElementById("film")), () => {});
+if (document.getElementById("week")) import("./week.js").then(({ drawWeek }) => drawWeek(), () => {});
 followRange();
 recordButton();
 if (document.getElementById("inbox-card")) inbox();

@@ -36,7 +36,6 @@ export function toastNotice() {
   document.body.append(form); // the details around it are renewed
   const { pathname, search } = location;
   const query = new URLSearchParams(search);
-  query.delete("added");
-  query.delete("deleted");
+  for (const name of ["added", "deleted", "done", "id", "revision"]) query.delete(name);
   history.replaceState(history.state, "", `${pathname}${String(query) && `?${query}`}`);
 }

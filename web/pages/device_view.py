@@ -27,6 +27,7 @@ from web.pages.connection_view import connections
 from web.pages.filter_titles import value_title
 from web.pages.fleet_view import links, page_query, position
 from web.pages.outages import parent_outage
+from web.pages.schedules import of_device
 from web.pages.uptime_bars import bar
 from web.pages.uptime_days import days_of, outages
 from web.pages.web_address import web_page
@@ -104,6 +105,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
             visible_fleet().may("device.edit", device),
         ),
         "live": _live(device),
+        "scheduled": of_device(device) if live_views.is_watchable(device) else None,
         "channels": _channels(device, devices, statuses),
         "findings": _findings(device, row["findings"], devices),
         "uptime": _uptime(monitor, device),
