@@ -53,7 +53,7 @@ PROVEN = 30.0
 """Seconds after which a stream that plays has made good for the failures before."""
 SUSPECT = 600.0
 """Seconds for which a stream is remembered to have been in a child that crashed."""
-MAX_OPENING, MAX_RETRYING = 24, 16
+MAX_OPENING, MAX_RETRYING = 48, 24
 """Streams that are being opened at a time, and those of them that have failed before."""
 MAX_WAIT = 600.0
 ALIVE_EVERY = 4.0
@@ -97,6 +97,7 @@ class Streams:
         self._streams: dict[StreamKey, Stream] = {}
         self._numbers: dict[int, Stream] = {}
         self._leases: dict[int, RecordingLease] = {}
+        self._key_distances: dict[StreamKey, float | None] = {}
         self._number = 0
         self._running = 0
         self._is_stopped = False
@@ -194,7 +195,8 @@ class Streams:
     def _needed(self, key: StreamKey) -> Stream:
         stream = self._streams.get(key)
         if stream is None:
-            state = StreamState(OPENING, self._clock())
+            distance = self._key_distances.get(key)
+            state = StreamState(OPENING, self._clock(), key_distance=distance)
             stream = self._streams[key] = Stream(key, state, monotonic())
         stream.unneeded_since = None
         self._changed.notify_all()
@@ -376,8 +378,9 @@ class Streams:
                 head["activity"],
                 head.get("reason", ""),
                 format=format_of(given) if given else stream.state.format,
-                key_distance=head.get("key_distance", stream.state.key_distance),
+                key_distance=head["key_distance"] or stream.state.key_distance,
             )
+            self._key_distances[stream.key] = stream.state.key_distance
 
     def _note_packets(self, head: Mapping[str, Any]) -> None:
         """Note when each stream of a child got its newest packet and video packet, in seconds of
@@ -395,9 +398,9 @@ class Streams:
                     stream.failures = 0
                 if packet_at is not None and packet_at - stream.alive_at > ALIVE_EVERY:
                     stream.alive_at = packet_at
-                    alive.append(stream.key)
-        for key in alive:
-            self._opener.alive(key, now)
+                    alive.append((stream.key, packet_at))
+        for key, at in alive:
+            self._opener.alive(key, at)
 
     def _note_segment(self, head: Mapping[str, Any]) -> None:
         values = dict(head)

@@ -124,6 +124,7 @@ def test_viewers_and_recorder_share_one_session_that_ends_after_the_last(
     assert connections_to(gst) == 1
     assert {watch.viewer for watch in streams.watches()} == {"otto"}
     until(lambda: segments, what="a segment is written")
+    until(lambda: getattr(streams.state(FIRST), "key_distance", None), what="two key frames came")
     for watch in watches:
         watch.close()
     assert streams.state(FIRST) is not None, "it is still recorded"
@@ -134,6 +135,10 @@ def test_viewers_and_recorder_share_one_session_that_ends_after_the_last(
     assert segments[-1].is_closed
     assert segments[-1].path.stat().st_size == segments[-1].size > 0
     assert server.seen_alive == {FIRST}
+    with streams.watch(FIRST, MP4, "otto") as watch:
+        state = watch.next(0)
+        assert isinstance(state, StreamState)
+        assert 1.5 < (state.key_distance or 0) < 2.5, "known while it waits for the next one"
 
 
 def test_what_is_watched_plays(make_streams: MakeStreams) -> None:
@@ -214,15 +219,24 @@ def test_a_page_that_is_loaded_again_finds_the_stream_open(
     assert server.opened == [FIRST]
 
 
-@pytest.mark.parametrize("kill", [signal.SIGSEGV, signal.SIGSTOP])
+@pytest.mark.parametrize(
+    ("kill", "reason", "options"),
+    [
+        (signal.SIGSEGV, "SIGSEGV", {}),
+        (signal.SIGSTOP, "it sent nothing for 3 s", {"silence": 3.0}),
+    ],
+    ids=["crash", "hang"],
+)
 def test_a_crash_ends_one_group_of_streams_for_a_moment(
     make_streams: MakeStreams,
     server: Server,
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
     kill: signal.Signals,
+    reason: str,
+    options: dict[str, float],
 ) -> None:
-    streams = make_streams(workers={"group": 2, "silence": 1.6})
+    streams = make_streams(workers={"group": 2, **options})
     segments: list[SegmentProgress] = []
     streams.record(FIRST, SegmentPlan(tmp_path), segments.append)
     keys = FIRST, SECOND, THIRD
@@ -240,7 +254,6 @@ def test_a_crash_ends_one_group_of_streams_for_a_moment(
     assert other in streams.workers.processes(), "the other child was not touched"
     assert sorted(server.given_back) == sorted(group)
     [line] = [record.getMessage() for record in caplog.records]
-    reason = "SIGSEGV" if kill == signal.SIGSEGV else "it sent nothing for 2 s"
     assert line == f"A process that reads 2 streams has ended: {reason}. It is replaced."
     if FIRST in group:
         until(lambda: len({segment.path for segment in segments}) == 2, what="it goes on")
@@ -302,7 +315,7 @@ def test_a_camera_without_video_has_no_picture_and_leaves_nothing(
         until(lambda: camera.open == 0, what="every connection is closed")
         assert camera.methods.count("TEARDOWN") == 20
         [child] = streams.workers.processes()
-        assert len(list(Path(f"/proc/{child}/task").iterdir())) == 2
+        until(lambda: len(list(Path(f"/proc/{child}/task").iterdir())) == 2, what="its threads end")
         assert sum("socket" in link for link in links(child)) == 1
         for watch in watches:
             watch.close()
