@@ -25,6 +25,7 @@ from bench.running import HERE, ROOT, Client, Process, monitor, p99, peer, times
 from bench.slow import slow
 from bench.streams import REQUEST, readers
 from bench.table import Row
+from bench.video import video
 from fleet.model import Miss, Report
 from simulators.panasonic import crowd
 
@@ -273,4 +274,5 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "rows": rows,
     "due": due,
     "rtsp": rtsp_checks,
+    "video": video,
 }
