@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from weakref import WeakValueDictionary
 
 from discovery.channel_questions import entries_of, next_channel
 from discovery.channel_reports import unreported_ids
@@ -22,7 +23,7 @@ from discovery.proving import OtherDevice
 from discovery.refused_logins import RefusedLogins
 from discovery.secret_hosts import Unproven, UnprovenRefusal, unproven_reason
 from discovery.sessions import Sessions, Stream
-from fleet.model import CannotAsk, Device, NoAnswer, Report
+from fleet.model import CannotAsk, Device, NoAnswer, Report, Sighting
 from fleet.places import session_owner
 from sources import net
 from sources.identify import Identification
@@ -77,6 +78,7 @@ class Prober:
         self._results = ProbeResults(tracker, clock, self._scopes)
         self._awaited: dict[Question, list[asyncio.Future[ProbeResult]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = WeakValueDictionary[int, asyncio.Lock]()
         self._is_running = False
         self._is_closed = False
 
@@ -130,9 +132,8 @@ class Prober:
         if not self.queue.is_current(entry):
             return result
         if result.state != MISSED:
-            # The next opening must see what this login cost.
-            is_known = is_known_to_work(entry.access) and not entry.access.refusals
-            if is_known:
+            # The next question must see what this login cost.
+            if is_known_to_work(entry.access) and not _says_refusals(entry, result):
                 self.deliver(result.reports)
             else:
                 await self._keep(result.reports)
@@ -224,9 +225,15 @@ class Prober:
             reason = f"all {self.sessions.budget(owner)} sessions of the device are in use"
             return ProbeResult(*entry.question, NOT_ASKED, reason), SESSION_RETRY
         try:
-            return await self._probe(source, entry, device, started, owner), None
+            async with self.turn(owner):
+                return await self._probe(source, entry, device, started, owner), None
         finally:
             self.sessions.release(owner, stream)
+
+    def turn(self, owner: int) -> asyncio.Lock:
+        """What is held by whoever may log in at the streams of a device: questions at once could
+        each be refused."""
+        return self._turns.setdefault(owner, asyncio.Lock())
 
     async def _probe(
         self, source: Source, entry: QueueEntry, device: Device, started: datetime, owner: int = 0
@@ -329,6 +336,13 @@ class Prober:
         for future in list(self._awaited.get(question, ())):
             if not future.done():
                 future.set_result(answer)
+
+
+def _says_refusals(entry: QueueEntry, result: ProbeResult) -> bool:
+    """True if a login was refused now, or is no longer."""
+    learned = (each.learned for each in result.reports if isinstance(each, Sighting))
+    counts = {each.refusals for each in learned if each is not None}
+    return bool(entry.access.refusals or counts - {None, 0})
 
 
 def _now() -> float:

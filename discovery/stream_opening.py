@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from threading import Lock
-from weakref import WeakValueDictionary
 
 from discovery.due_queue import QueueEntry
 from discovery.guarded_probes import with_told_stream
@@ -60,7 +59,6 @@ class StreamOpener:
         self._lock = Lock()
         self._held: dict[StreamKey, tuple[int, Stream]] = {}
         self._missing: dict[tuple[int, str], float] = {}
-        self._turns = WeakValueDictionary[int, asyncio.Lock]()
         self._pumps = set[asyncio.Task[None]]()
 
     def open(self, key: StreamKey) -> OpenedStream:
@@ -163,7 +161,7 @@ class StreamOpener:
     ) -> Played:
         """Play a stream by the way of a check. Raises NotOpened."""
         # One after the other until its login is accepted: each could be refused.
-        turn = self._turns.setdefault(owner, asyncio.Lock())
+        turn = self._scanner.prober.turn(owner)
         await turn.acquire()
         opening = attempt.opening = Opening(on_accepted=_once(turn.release))
         try:

@@ -131,6 +131,30 @@ def test_a_wrong_login_costs_no_more_than_two_and_tells_so(tmp_path: Path, serve
         assert record(engine).access["rtsp"].refusals == 2
 
 
+def test_a_password_that_was_changed_costs_two_refusals_whoever_asks(
+    tmp_path: Path, serve: Serve
+) -> None:
+    both = {"/stream1": Stream(), "/stream2": Stream()}
+    camera = RtspDevice("127.80.9.42", streams=both, accounts=Accounts(USERNAME, PASSWORD))
+    serve(camera)
+    with opener(tmp_path, camera.address) as (engine, streams), ThreadPoolExecutor(4) as threads:
+        engine.scanner.ask([1], ["rtsp"])
+        with StreamReader(streams.open(LARGE)):
+            pass
+        streams.closed(LARGE)
+        assert until(lambda: not camera.open_connections)
+        camera.accounts = Accounts(USERNAME, "changed")
+        asked = [threads.submit(streams.open, key) for key in (LARGE, SMALL)]
+        for _check in range(3):
+            engine.scanner.ask([1], ["rtsp"])
+        assert all(isinstance(opening.exception(20), NotOpened) for opening in asked)
+        for key in (LARGE, SMALL):
+            with pytest.raises(NotOpened):
+                streams.open(key)
+        outcomes = [attempt.outcome for attempt in camera.accounts.attempts]
+        assert outcomes.count("wrong") == 2
+
+
 def test_what_cannot_be_asked_says_why(tmp_path: Path) -> None:
     with opener(tmp_path, "127.80.9.39") as (engine, streams):
         with pytest.raises(NotOpened, match="no longer in the list"):
