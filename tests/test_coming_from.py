@@ -28,7 +28,10 @@ from tests.video.recorded_files import Shelf, clip
 PASSWORD = "seven grey owls"
 QUICK = {"EASY4IP_TIMEOUT": "0.5"}
 """No cloud answers here, so a check of the recorders ends when its time is up."""
-MADE_AT_RUN_TIME = ("data/logs/app.log", "data/camera_monitor.db", "media/recordings/")
+MADE_AT_RUN_TIME = (
+    *("data/logs/app.log", "data/camera_monitor.db"),
+    *("media/recordings/", "media/thumbnails/"),
+)
 ELSEWHERE = {
     "docker build": "Dockerfile",
     "docker run": "Dockerfile",

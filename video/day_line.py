@@ -14,6 +14,8 @@ from video.recorded import Segment
 TOGETHER = timedelta(seconds=2)
 """Files that follow each other within this time have no gap between them."""
 HOUR = timedelta(hours=1)
+NEWEST = timedelta(seconds=30)
+"""Causes are known up to so long ago; what is missing since then has the cause before it."""
 
 
 class Stretch(NamedTuple):
@@ -107,6 +109,28 @@ def _between(present: Sequence[Stretch], whole: Stretch) -> Iterable[Stretch]:
         at = max(at, stretch.end)
     if at + TOGETHER < whole.end:
         yield Stretch(at, whole.end)
+
+
+def explained(
+    missing: Iterable[Stretch], causes: Iterable[tuple[Stretch, str]], unknown: str
+) -> list[tuple[Stretch, str]]:
+    """What is missing, in parts, each with its cause in words; `unknown` where none is known."""
+    ordered, parts = sorted(causes), list[tuple[Stretch, str]]()
+    for gap in missing:
+        at, first = gap.start, len(parts)
+        for stretch, cause in ordered:
+            start, end = max(stretch.start, at), min(stretch.end, gap.end)
+            if start >= end:
+                continue
+            if start - at > TOGETHER:
+                parts.append((Stretch(at, start), unknown))
+            parts.append((Stretch(start, end), cause))
+            at = end
+        if len(parts) > first and gap.end - at <= NEWEST:
+            parts[-1] = (Stretch(parts[-1][0].start, gap.end), parts[-1][1])
+        elif at < gap.end:
+            parts.append((Stretch(at, gap.end), unknown))
+    return parts
 
 
 def covered(file: Segment, ranges: Sequence[tuple[datetime, datetime | None]]) -> bool:

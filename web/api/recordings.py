@@ -1,6 +1,7 @@
 """Recordings: the list, one of them, its file, and the day of a camera."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from flask import Blueprint, Response, request
 
@@ -174,7 +175,10 @@ def shared(id: int) -> Response:
         or not recordings.may(visible_to(monitor, person), "recording.download", recording)
     ):
         raise HttpError(404, "This link is not valid any more", "Ask for a new one.")
-    response = recordings.send(recordings.part_of(recording, query.part))
+    visible = visible_to(monitor, person)
+    response = recordings.send_whole(
+        recordings.part_of(recording, query.part), partial(recordings.may_still, visible, recording)
+    )
     recordings.note_download(recording, query.part, by=f"link of {person.name or 'this server'}")
     return response
 
@@ -248,7 +252,10 @@ def _detail(id: int, base: str = "/api/recordings") -> Response:
 
 def _download(id: int) -> Response:
     recording, part = recording_for(id, "recording.download"), query_args(PartQuery).part
-    response = recordings.send(recordings.part_of(recording, part))
+    response = recordings.send_whole(
+        recordings.part_of(recording, part),
+        partial(recordings.may_still, visible_fleet(), recording),
+    )
     name = f"{recording.name} {recording.started_at.astimezone():%F %H-%M}"
     ending = ".mp4" if part == 1 else f" part {part}.mp4"
     response.headers["Content-Disposition"] = attachment(safe_name(name, ending))

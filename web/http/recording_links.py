@@ -44,4 +44,6 @@ def person_behind(monitor: Monitor, link: Link) -> Person | None:
     accounts = monitor.authenticator.accounts
     if not link.user:
         return None if accounts.has_any() else Person("", "admin", until_first=True)
-    return accounts.snapshot.person(link.user)
+    user = accounts.snapshot.users.get(link.user)
+    # With the stored password as proof: a new one ends the link, and a download that runs.
+    return accounts.snapshot.person(user.id, proof=user.password) if user else None

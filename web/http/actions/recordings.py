@@ -2,26 +2,28 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 
 from flask import Response, request
 
 from fleet import labels
 from fleet.model import Device, Event
 from video.build import VideoPackage
-from video.day_line import DayLine, Stretch, day_of
+from video.day_line import DayLine, Stretch, day_of, explained
 from video.joined_mp4 import JoinedMp4
 from video.library import Library, Playback
 from video.library_rows import RecordingFilter
 from video.model import MAIN, NAMES, SUB
+from video.outages import CAUSES, UNKNOWN, UNSCHEDULED
 from video.recorded import RECORDING, Recording
 from video.thumbnails import TooBusy
 from web.http.auditing import actor_name, note
 from web.http.byte_ranges import ranged
 from web.http.errors import HttpError
+from web.http.live_views import Recheck, connection
 from web.http.monitor import current_monitor
 from web.http.shapes.recordings import (
     OURS,
@@ -42,6 +44,9 @@ waits while it is paused."""
 SAME_VIEW = 900.0
 """Seconds within which a person who goes on with the same film adds nothing to the audit log."""
 MOST_VIEWS = 2000
+MOST_DOWNLOADS = 24
+DOWNLOADS = BoundedSemaphore(MOST_DOWNLOADS)
+"""Each download has a thread for as long as it takes."""
 
 
 def library() -> Library:
@@ -238,6 +243,31 @@ def send(joined: JoinedMp4, most: int | None = None) -> Response:
     return response
 
 
+def send_whole(joined: JoinedMp4, may_go_on: Callable[[], bool]) -> Response:
+    """The same for a download, which can take hours: it keeps no other request waiting, and ends
+    when it may not go on. Raises HttpError (503) when there are too many."""
+    response = send(joined)
+    if request.method == "HEAD" or response.status_code not in (200, 206):
+        return response
+    if not DOWNLOADS.acquire(blocking=False):
+        busy = f"{MOST_DOWNLOADS} recordings are being downloaded"
+        raise HttpError(503, busy, "Try again when others have finished.", {"Retry-After": "60"})
+    line, chunks = connection(), response.response
+    line.leave_queue()
+    guarded = current_monitor().watchdog.guard(iter(chunks), line.sock, Recheck(may_go_on))  # type: ignore[arg-type]
+    response.response = guarded
+    response.call_on_close(DOWNLOADS.release)
+    return response
+
+
+def may_still(visible: VisibleFleet, recording: Recording) -> bool:
+    """True while the person may download the recording, which is not deleted."""
+    now, current = visible.refreshed(), library().find(recording.id)
+    if now is None or current is None or current.deleted_at is not None:
+        return False
+    return may(now, "recording.download", current)
+
+
 def note_download(recording: Recording, part: int, by: str = "") -> None:
     """Write a download to the audit log, once for all its ranges."""
     if request.method == "HEAD" or not RECENT.is_new(
@@ -328,8 +358,23 @@ def camera_day(device: Device, stream: str | None, day: date, zone: tzinfo | Non
     rows, _total = library().page(wanted, MOST_LISTED)
     name = Names(visible_fleet())
     recordings = [recording_json(row, *name.of(row.recording)) for row in rows]
-    gaps = [(stretch, "not recorded") for stretch in line.missing]
+    gaps = explained(line.missing, _causes(device, bounds), CAUSES[UNKNOWN])
     return CameraDay(device, stream, day, line, gaps, recordings, _events(device, bounds))
+
+
+def _causes(device: Device, day: Stretch) -> list[tuple[Stretch, str]]:
+    """Why parts of a day were not recorded, and which were not to be."""
+    keeping = current_monitor().packages.find(VideoPackage).keeping
+    reports = keeping.coverage.report(devices_behind(device), day.start, day.end)
+    gaps = [
+        gap for report in reports for gap in (*report.coverage.gaps, *report.coverage.unscheduled)
+    ]
+    if not reports:
+        return [(day, CAUSES[UNSCHEDULED])]
+    return [
+        (Stretch(gap.start, gap.end), ": ".join(filter(None, (CAUSES[gap.cause], gap.reason))))
+        for gap in gaps
+    ]
 
 
 def _events(device: Device, day: Stretch) -> Sequence[Event]:
