@@ -33,7 +33,8 @@ def sample(devices: Sequence[Device]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Permanent deletion of devices by `by`. `precondition` is as in `Tracker.apply`."""
+    """Permanent deletion of devices by `by`. `precondition` is as in `Tracker.apply`.
+    `also_forget` takes the numbers out of everything above this package; raises Unreachable."""
 
     tracker: Tracker
     accounts: Accounts
@@ -42,6 +43,7 @@ class Deletion:
     by: str
     now: datetime
     precondition: Precondition = no_precondition
+    also_forget: Callable[[Sequence[int]], None] = lambda _ids: None
 
     def select(self, wanted: Selection) -> list[Device]:
         """Select the devices. Raises Invalid for a selection without a time limit."""
@@ -77,11 +79,11 @@ class Deletion:
     def _apply(self, edits: Sequence[Edit]) -> list[Event]:
         events = self.tracker.apply(edits, self.now, self.precondition) if edits else []
         deleted = [event for event in events if event.kind == "device.deleted"]
+        ids = [event.device for event in deleted if event.device is not None]
         try:
-            self.accounts.forget_devices(
-                [event.device for event in deleted if event.device is not None]
-            )
+            self.accounts.forget_devices(ids)
+            self.also_forget(ids)
         except Unreachable as error:
             # Harmless: no device gets these numbers again.
-            log.warning("Cannot remove the deleted devices from grants and tokens: %s", error)
+            log.warning("Cannot remove the deleted devices from grants and schedules: %s", error)
         return deleted

@@ -38,6 +38,7 @@ from fleet.status_rules import rules_of
 from fleet.texts import sentences
 from settings import Settings
 from sources.build import build_sources, source_rules
+from video.build import VideoPackage
 
 
 def rows_of(
@@ -361,4 +362,12 @@ def _deletion(monitor: Any) -> Deletion:
     def note(action: str, about: str, text: str, before: Mapping[str, Any]) -> None:
         monitor.audit.note(AuditEntry(now, by, "", action, about, text, without_secrets(before)))
 
-    return Deletion(monitor.tracker, monitor.authenticator.accounts, monitor.trusted, note, by, now)
+    return Deletion(
+        monitor.tracker,
+        monitor.authenticator.accounts,
+        monitor.trusted,
+        note,
+        by,
+        now,
+        also_forget=monitor.packages.find(VideoPackage).schedules.forget_devices,
+    )

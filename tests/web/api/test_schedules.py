@@ -319,3 +319,19 @@ def test_schedules_are_there_after_a_restart(
     home.restart()
     (kept,) = home.client.get(LIST).json
     assert kept == {key: row[key] for key in kept}
+
+
+def test_a_deleted_camera_drops_out_of_its_schedules(make_home: Callable[..., Home]) -> None:
+    home = make_home()
+    for number, name in enumerate(("Gate", "Yard"), 1):
+        body = {"name": name, "ip_address": f"127.9.9.{number}"}
+        assert home.client.post("/api/cameras", json=body).status_code == 201
+    both, alone = (
+        home.client.post(LIST, json={**WEEKLY, "camera": None, "cameras": ids}).json["id"]
+        for ids in ([1, 2], [2])
+    )
+    deleted = home.client.delete("/api/cameras/2", json={"confirm": "Yard"})
+    assert deleted.status_code == 200, deleted.text
+    assert [row["cameras"] for row in home.client.get(LIST).json] == [[1]]
+    assert home.client.get(f"{LIST}{both}/").status_code == 200
+    assert home.client.get(f"{LIST}{alone}/").status_code == 404

@@ -7,6 +7,7 @@ from accounts.deletion import Deletion
 from fleet import labels, public
 from fleet.edit import cleaning, editing
 from fleet.model import Device, Edit, Event, NotFound, Refused
+from video.build import VideoPackage
 from web.http.actions import credentials
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
@@ -193,4 +194,5 @@ def deletion() -> Deletion:
         actor_name(),
         monitor.clock(),
         judge,
+        monitor.packages.find(VideoPackage).schedules.forget_devices,
     )
