@@ -65,14 +65,16 @@ class CoverageReader:
         order. Raises Unreachable."""
         span = Stretch(since, max(since, min(until, self._clock() - SETTLED)))
         expected = self._expected(devices, span)
-        outages = outage_rows.between(self._engine, devices, *span) if devices else []
+        redirects = self._fleet().redirects
         reports = []
         for device in devices:
-            files = coverage_rows.files(self._engine, device, *span)
+            # What became part of it had recordings of its own.
+            ids = [device, *(old for old, new in redirects.items() if new == device)]
+            files = coverage_rows.files(self._engine, ids, *span)
             if files or expected.get(device):
-                own = [each for each in outages if each.device in (0, device)]
-                present, damaged, checked = self._opened(device, files)
-                result = coverage(span, expected.get(device, ()), present, damaged, own)
+                outages = outage_rows.between(self._engine, ids, *span)
+                present, damaged, checked = self._opened(files)
+                result = coverage(span, expected.get(device, ()), present, damaged, outages)
                 reports.append(CameraCoverage(device, result, len(files), checked, len(damaged)))
         return reports
 
@@ -91,30 +93,28 @@ class CoverageReader:
 
     # -- what is there -------------------------------------------------------------------
 
-    def _opened(
-        self, device: int, files: Sequence[IndexedFile]
-    ) -> tuple[list[Stretch], list[Stretch], int]:
+    def _opened(self, files: Sequence[IndexedFile]) -> tuple[list[Stretch], list[Stretch], int]:
         """The times of files that open, those of files that do not, and how many were opened."""
-        sample = {file.id: self._does_open(device, file) for file in _sample(files)}
+        sample = {file.id: self._does_open(file) for file in _sample(files)}
         if not all(sample.values()):
-            sample = {file.id: self._does_open(device, file) for file in files}
+            sample = {file.id: self._does_open(file) for file in files}
         present: list[Stretch] = []
         damaged: list[Stretch] = []
         for file in files:
             is_good = not file.is_damaged and sample.get(file.id, True)
-            stretch = Stretch(file.start, self._end_of(device, file))
+            stretch = Stretch(file.start, self._end_of(file))
             (present if is_good else damaged).append(stretch)
         return present, damaged, len(sample)
 
-    def _does_open(self, device: int, file: IndexedFile) -> bool:
-        return opens(self._folder / str(device) / file.name, file)
+    def _does_open(self, file: IndexedFile) -> bool:
+        return opens(self._folder / str(file.device) / file.name, file)
 
-    def _end_of(self, device: int, file: IndexedFile) -> datetime:
+    def _end_of(self, file: IndexedFile) -> datetime:
         """When a file ends; one that grows was written to until now."""
         if file.is_closed:
             return file.end
         try:
-            written = (self._folder / str(device) / file.name).stat().st_mtime
+            written = (self._folder / str(file.device) / file.name).stat().st_mtime
         except OSError:
             return file.end
         return max(file.end, datetime.fromtimestamp(written, UTC))

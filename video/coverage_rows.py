@@ -21,6 +21,7 @@ class IndexedFile(NamedTuple):
     """A file as the index has it."""
 
     id: int
+    device: int
     name: str
     start: datetime
     end: datetime
@@ -30,11 +31,14 @@ class IndexedFile(NamedTuple):
     is_damaged: bool
 
 
-def files(engine: "Engine", device: int, since: datetime, until: datetime) -> list[IndexedFile]:
-    """The files of a device, of both streams, that have a part of that time; oldest first."""
+def files(
+    engine: "Engine", devices: Sequence[int], since: datetime, until: datetime
+) -> list[IndexedFile]:
+    """The files of these devices, of both streams, that have a part of that time; oldest first."""
     column = segments.c
     query = select(
         column.id,
+        column.device,
         column.file,
         column.started_at,
         column.ended_at,
@@ -43,7 +47,7 @@ def files(engine: "Engine", device: int, since: datetime, until: datetime) -> li
         column.closed,
         column.damaged != "",
     ).where(
-        column.device == device,
+        column.device.in_(devices),
         column.stream.in_(("main", "sub")),
         # The index has the beginning alone.
         column.started_at > since - LONGEST,

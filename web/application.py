@@ -2,10 +2,12 @@
 
 from flask import Flask
 
+import web.api.coverage
 import web.api.credentials
 import web.api.devices
 import web.api.live
 import web.api.users
+import web.pages.coverage
 import web.pages.credentials
 import web.pages.events
 import web.pages.imports
@@ -96,7 +98,7 @@ API = (
         scans,
         ranges,
     ),
-    *(recordings, jobs, events, export, health, metrics),
+    *(recordings, web.api.coverage, jobs, events, export, health, metrics),
     *(auth, web.api.users, web.api.credentials, keys, audit_log, openapi),
 )
 PAGES = (
@@ -117,6 +119,7 @@ PAGES = (
     sites,
     record,
     wall,
+    web.pages.coverage,
     workbook,
     cleanup,
     ignored,

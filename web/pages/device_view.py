@@ -26,6 +26,7 @@ from web.pages import event_groups
 from web.pages.connection_view import connections
 from web.pages.filter_titles import value_title
 from web.pages.fleet_view import links, page_query, position
+from web.pages.link_charts import link_charts
 from web.pages.outages import parent_outage
 from web.pages.schedules import of_device
 from web.pages.uptime_bars import bar
@@ -109,6 +110,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "channels": _channels(device, devices, statuses),
         "findings": _findings(device, row["findings"], devices),
         "uptime": _uptime(monitor, device),
+        "link_charts": link_charts(device) if visible_fleet().may("recording.view", device) else [],
         "may_check": visible_fleet().may("device.poll", device),
         "may_edit": visible_fleet().may("device.edit", device),
         "behind": parent_outage(device, devices, statuses),
