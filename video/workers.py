@@ -121,18 +121,22 @@ class Workers:
         data = opened.description + opened.rest
         head = {"silence": silence, **open_head(opened)}
         message = Message(messages.OPEN, number, head, data, opened.sockets)
-        with self._lock:
-            worker = self._with_room(is_alone=is_alone)
-            worker.streams.add(number)
+        try:
+            with self._lock:
+                worker = self._with_room(is_alone=is_alone)
+                worker.streams.add(number)
+            self._send_first(worker, message)
+        finally:
+            for sock in opened.sockets:
+                sock.close()
+
+    def _send_first(self, worker: Worker, message: Message) -> None:
         try:
             worker.send(message)
         except Closed:
             with self._lock:
-                worker.streams.discard(number)
+                worker.streams.discard(message.stream)
             raise NoWorker("The process that reads streams has ended") from None
-        finally:
-            for sock in opened.sockets:
-                sock.close()
 
     def tell(self, kind: int, number: int, head: Mapping[str, Any] | None = None) -> None:
         """Send a message about a stream to its child; nothing when it has gone."""
