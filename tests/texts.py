@@ -71,6 +71,8 @@ def curl(line: str) -> Request:
         argument = words.pop(0)
         if argument == "-X":
             method = words.pop(0)
+        elif argument == "-I":
+            method = "HEAD"
         elif argument == "-H":
             name, _, value = words.pop(0).partition(": ")
             made.headers[name] = value
