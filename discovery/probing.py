@@ -17,13 +17,12 @@ from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
 from discovery.guarded_probes import GuardedProbes
-from discovery.login_turns import is_known_to_work
 from discovery.probe_results import ANSWERED, MISSED, NOT_ASKED, ProbeResult, ProbeResults
 from discovery.proving import OtherDevice
 from discovery.refused_logins import RefusedLogins
 from discovery.secret_hosts import Unproven, UnprovenRefusal, unproven_reason
 from discovery.sessions import Sessions, Stream
-from fleet.model import CannotAsk, Device, NoAnswer, Report, Sighting
+from fleet.model import CannotAsk, Device, NoAnswer, Report
 from fleet.places import session_owner
 from sources import net
 from sources.identify import Identification
@@ -129,14 +128,13 @@ class Prober:
         """Ask once by a source that opens a stream, beside the queue. What it learns is handed
         over; a device that misses is checked at once instead, which judges that."""
         result = await self._probe(source, entry, device, self.clock(), owner)
+        self._sync()  # it may have been changed or deleted meanwhile
         if not self.queue.is_current(entry):
             return result
         if result.state != MISSED:
-            # The next question must see what this login cost.
-            if is_known_to_work(entry.access) and not _says_refusals(entry, result):
-                self.deliver(result.reports)
-            else:
-                await self._keep(result.reports)
+            # At once: the next question must see what this login cost, and a device that is deleted
+            # now must not come back by a report that waits.
+            await self._keep(result.reports)
         elif entry.was_up:
             self.queue.make_due(entry.question, _now())
             self._pump()
@@ -336,13 +334,6 @@ class Prober:
         for future in list(self._awaited.get(question, ())):
             if not future.done():
                 future.set_result(answer)
-
-
-def _says_refusals(entry: QueueEntry, result: ProbeResult) -> bool:
-    """True if a login was refused now, or is no longer."""
-    learned = (each.learned for each in result.reports if isinstance(each, Sighting))
-    counts = {each.refusals for each in learned if each is not None}
-    return bool(entry.access.refusals or counts - {None, 0})
 
 
 def _now() -> float:
