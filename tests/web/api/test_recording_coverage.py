@@ -13,6 +13,7 @@ from video import link_rows, outage_rows, schedule_rows
 from video.build import VideoPackage
 from video.due import Due
 from video.link_quality import LinkDay
+from video.model import NO_PICTURE, PLAYING, LinkCounts, StreamKey, StreamState
 from video.outages import OFF, Outage
 from video.schedule import DAILY, Schedule
 from video.schedule_rows import StoredSchedule
@@ -148,3 +149,26 @@ def test_a_folder_that_is_away_is_a_notice_while_something_is_to_be_recorded(arc
     assert video.keeping.proof.prove() == ""
     video.recorder.step()
     assert notice not in ada.get("/").data.decode()
+
+
+def test_what_streams_report_becomes_findings_outages_and_link_quality(archive, ada):
+    video = archive.home.monitor.packages.find(VideoPackage)
+    for note in (video.keeping.outages.note, video.keeping.watch.note):
+        assert note in video.streams._on_state
+    assert video.keeping.links.note in video.streams._on_counts
+    key = StreamKey(2)
+    silent = StreamState(NO_PICTURE, NOON - timedelta(minutes=5), "no picture within 10 s")
+    for note in video.streams._on_state:
+        note(key, silent)
+    video.keeping.links.note(key, LinkCounts(10, 150, 2_500_000, 0, 0, 0, 2))
+    [job] = video.keeping.jobs()
+    job.run()
+    assert video.keeping.tick() == ""
+    findings = body_of(ada.get("/api/camera/2"))["findings"]
+    assert [(each["kind"], each["source"]) for each in findings] == [("video.none", "video")]
+    assert body_of(ada.get("/api/cameras/2/link"))["streams"][0]["days"][0]["seconds"] == 10
+    [outage] = outage_rows.between(video.keeping.engine, [2], NOON - timedelta(minutes=2), NOON)
+    assert (outage.device, outage.cause) == (2, "no_picture")
+    for note in video.streams._on_state:
+        note(key, StreamState(PLAYING, NOON))
+    assert body_of(ada.get("/api/camera/2"))["findings"] == []
