@@ -25,7 +25,9 @@ from video.retention import (
     Limits,
     RecordingRange,
     Removal,
+    StoredSegment,
     forecast,
+    next_removal,
     plan_cleanup,
     removal_counts,
     size_text,
@@ -48,7 +50,8 @@ MAX_ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The disk of the recordings at a time. `trouble`: why nothing can be recorded, or empty."""
+    """The disk of the recordings at a time. `oldest`: the file that is deleted next when space is
+    needed. `trouble`: why nothing can be recorded, or empty."""
 
     path: Path
     disk: DiskSpace | None
@@ -56,6 +59,7 @@ class Storage:
     max_bytes: int
     forecast: Forecast | None
     uses: tuple[DeviceUse, ...]
+    oldest: StoredSegment | None
     trouble: str
 
 
@@ -224,8 +228,12 @@ class Cleaner:
         uses = self._current_uses()
         foreseen = forecast(uses, disk, limits, self.clock()) if disk else None
         kept_free = limits.free_on(disk) if disk else 0
+        known = retention_rows.candidates(self.engine, self.clock(), limits, by_age=False, part=1)
+        oldest = next_removal(known.files, retention_rows.ranges(self.engine, known.files))
         return Storage(
-            self.proof.folder, disk, kept_free, limits.max_bytes, foreseen, uses, trouble
+            *(self.proof.folder, disk, kept_free, limits.max_bytes, foreseen, uses),
+            oldest=oldest,
+            trouble=trouble,
         )
 
     def _current_uses(self) -> tuple[DeviceUse, ...]:

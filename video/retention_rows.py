@@ -55,21 +55,23 @@ class Candidates:
     discarded: list[int]
 
 
-def candidates(engine: "Engine", now: datetime, limits: Limits, *, by_age: bool) -> Candidates:
+def candidates(
+    engine: "Engine", now: datetime, limits: Limits, *, by_age: bool, part: int = 0
+) -> Candidates:
     """The oldest files that may be deleted now, and with `by_age` those older than the retention
-    and those of deleted recordings."""
-    column = segments.c
-    parts = [_files(engine, column.started_at >= BELIEVABLE_FROM)]
-    if len(parts[0]) < PART:
-        parts.append(_files(engine, column.started_at < BELIEVABLE_FROM))
+    and those of deleted recordings; up to `part` of each, PART by default."""
+    column, most = segments.c, part or PART
+    parts = [_files(engine, column.started_at >= BELIEVABLE_FROM, most)]
+    if len(parts[0]) < most:
+        parts.append(_files(engine, column.started_at < BELIEVABLE_FROM, most))
     deleted: list[RecordingRange] = []
     if by_age:
-        parts += [_files(engine, condition) for condition in _too_old(now, limits)]
+        parts += [_files(engine, condition, most) for condition in _too_old(now, limits)]
         deleted = _deleted(engine, now)
         if deleted:
-            parts.append(_files(engine, or_(*(_within(each) for each in deleted))))
-    known = {segment.id: segment for part in parts for segment in part}
-    has_more = any(len(part) == PART for part in parts)
+            parts.append(_files(engine, or_(*(_within(each) for each in deleted)), most))
+    known = {segment.id: segment for files in parts for segment in files}
+    has_more = any(len(files) == most for files in parts)
     return Candidates(list(known.values()), has_more, [each.id for each in deleted])
 
 
@@ -103,10 +105,10 @@ def _deleted(engine: "Engine", now: datetime) -> list[RecordingRange]:
     return _ranges(engine, query.order_by(recordings.c.id).limit(MAX_DELETED))
 
 
-def _files(engine: "Engine", condition: ColumnElement[bool]) -> list[StoredSegment]:
+def _files(engine: "Engine", condition: ColumnElement[bool], most: int) -> list[StoredSegment]:
     """The oldest files that may go and fulfil the condition."""
     query = select(segments).where(MAY_GO, condition)
-    query = query.order_by(segments.c.started_at, segments.c.id).limit(PART)
+    query = query.order_by(segments.c.started_at, segments.c.id).limit(most)
     with translated_errors(), engine.connect() as connection:
         return [_segment(row) for row in connection.execute(query).mappings()]
 

@@ -297,6 +297,8 @@ def test_the_gauge_shows_the_disk_of_the_folder_and_what_it_will_hold(
     assert (camera.required, round(camera.kept, 2)) == (30, 1)
     assert 5 < camera.expected < 7
     assert storage.forecast.full_at
+    assert storage.oldest
+    assert storage.oldest.started_at == NOW - timedelta(days=1)
     assert storage.trouble == ""
 
 

@@ -81,6 +81,14 @@ class DaysJson(TypedDict):
     bytes: int
 
 
+class NextJson(TypedDict):
+    """The file that is deleted next when space is needed, by its camera and beginning."""
+
+    camera: int
+    camera_name: str
+    started_at: Time
+
+
 class StorageJson(TypedDict):
     """The disk of the recordings, in bytes; null where it cannot be reached. `full_at` is when
     recordings begin to be deleted before their time, null where there is room for all. `trouble`
@@ -94,6 +102,7 @@ class StorageJson(TypedDict):
     recordings: int
     bytes_per_day: float
     full_at: Time | None
+    next_deleted: NextJson | None
     trouble: str
     cameras: list[DaysJson]
 
@@ -175,8 +184,20 @@ def storage_json(storage: Storage, names: Mapping[int, str], *, is_limited: bool
         "recordings": sum(sizes.values()),
         "bytes_per_day": round(foreseen.bytes_per_day) if foreseen else 0,
         "full_at": _time(foreseen.full_at) if foreseen and foreseen.full_at else None,
+        "next_deleted": _next(storage, names),
         "trouble": "" if is_limited else storage.trouble,
         "cameras": [_days(each, names, sizes) for each in days if each.device in names],
+    }
+
+
+def _next(storage: Storage, names: Mapping[int, str]) -> NextJson | None:
+    oldest = storage.oldest
+    if oldest is None or oldest.device not in names:
+        return None
+    return {
+        "camera": oldest.device,
+        "camera_name": names[oldest.device],
+        "started_at": _time(oldest.started_at),
     }
 
 
