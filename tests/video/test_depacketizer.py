@@ -149,11 +149,14 @@ def test_packets_in_another_order_are_put_right(recorded: Packets, name: str) ->
     assert data == [packet.data for packet in read(stream) if packet.kind == VIDEO]
 
 
-@pytest.mark.parametrize("name", ["h264", "h265", "mjpeg"])
-def test_a_lost_packet_costs_its_picture_and_is_counted(recorded: Packets, name: str) -> None:
+@pytest.mark.parametrize(("name", "place"), [("h264", 1), ("h264", 2), ("h265", 1), ("mjpeg", 1)])
+def test_a_lost_packet_costs_its_picture_and_is_counted(
+    recorded: Packets, name: str, place: int
+) -> None:
+    """At the beginning of its fragments, and in the middle of them."""
     stream = recorded(name)
     arrivals = [arrival for arrival in stream.arrivals() if arrival.channel == 0]
-    del arrivals[1]
+    del arrivals[place]
     depacketizer = Depacketizer(stream.description, stream.media)
     packets = list(depacketizer.packets_from(arrivals))
     assert depacketizer.lost == 1

@@ -105,6 +105,15 @@ def test_sets_that_cannot_be_read_replace_none() -> None:
     assert (sets.coding.width, sets.coding.height, sets.coding.sets[0]) == (1280, 720, good)
 
 
+def test_a_picture_set_of_the_same_number_replaces_the_one_before() -> None:
+    sets = ParameterSets(H264)
+    sequence = base64.b64decode("Z2QAH6zZQFAFuhAAAD6QAA6mAPGDGWA=")
+    for unit in (sequence, b"\x68\xce\x3c\x80", b"\x68\xee\x3c\x80"):
+        sets.take(unit)
+    assert sets.coding is not None
+    assert sets.coding.sets == (sequence, b"\x68\xee\x3c\x80")
+
+
 def test_many_picture_sets_of_a_hostile_camera_are_forgotten(tmp_path: Path) -> None:
     sets = ParameterSets(H264)
     for unit in made(tmp_path / "clip.ts", "keyint=10")[0]:
