@@ -43,7 +43,7 @@ def sets_text(path: str) -> str:
 
 
 def endless(path: str, later: str = "") -> Iterator[list[bytes]]:
-    """The pictures of a clip, then those of another one or the same again, for ever."""
+    """The pictures of a clip, then those of another one or of this one, for ever."""
     yield from pictures(path)
     while True:
         yield from pictures(later or path)
