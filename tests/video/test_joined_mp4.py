@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.video import encoded
 from tests.video.recorded_files import clip
 from video.joined_mp4 import JoinedMp4, RecordedFile, join
+from video.model import SegmentPlan, SegmentProgress, StreamKey
 from video.mp4_boxes import BrokenMp4
 from video.mp4_fragments import scan
+from video.segment_file import SegmentWriter
 
 NOON = 1_796_000_000.0
 
@@ -189,3 +192,25 @@ def test_a_file_without_sound_joins_and_one_with_it_begins_another(folder, tmp_p
     quiet, loud = join(files)
     assert quiet.duration == pytest.approx(4, abs=0.05)
     assert loud.duration == pytest.approx(10, abs=0.05)
+
+
+def test_files_as_the_recorder_writes_them_play_as_one(tmp_path):
+    """Six seconds in files of two, of a camera with a key frame each second."""
+    packets = encoded.pictures(encoded.h264(tmp_path / "h264.ts"))
+    reports: list[SegmentProgress] = []
+    (tmp_path / "7").mkdir()
+    writer = SegmentWriter(StreamKey(7), SegmentPlan(tmp_path / "7", 2.0), reports.append)
+    for packet in packets:
+        writer.write(packet)
+    writer.close()
+    closed = [report for report in reports if report.is_closed]
+    files = [RecordedFile(each.path, each.started_at.timestamp()) for each in closed]
+    assert len(files) >= 3
+    (joined,) = join(files)
+    info = probed(whole(joined), tmp_path / "x.mp4", "-count_frames", "-show_streams")
+    assert int(info["streams"][0]["nb_read_frames"]) == sum(each.frames for each in closed)
+    assert len(joined.pieces) == len(files)
+    for piece, each in zip(joined.pieces, closed, strict=True):
+        assert piece.duration == pytest.approx(
+            (each.ended_at - each.started_at).total_seconds(), abs=0.2
+        )
