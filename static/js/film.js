@@ -38,13 +38,12 @@ export function film(root) {
   const firstPiece = () => Date.parse(playing.pieces[0].at);
 
   // The clock of the server, as the line has it: its hours have their names, also twice.
-  const names = [...line.querySelectorAll(".line-name")].map((mark) => ({ x: parseFloat(mark.getAttribute("x")), name: mark.textContent }));
+  const names = [...line.querySelectorAll(".line-name")].map((mark) => ({ at: Number(mark.dataset.at) * SECOND, name: mark.textContent }));
   function clockText(at) {
-    const x = (100 * (at - start)) / (end - start);
-    const hour = [...names].reverse().find((mark) => mark.x <= x + 0.0005) || names[0];
-    const past = Math.max(0, at - start - ((end - start) * hour.x) / 100);
+    const hour = [...names].reverse().find((mark) => mark.at <= at) || names[0];
+    const past = Math.max(0, at - hour.at);
     const two = (number) => String(Math.floor(number)).padStart(2, "0");
-    return `${hour.name.slice(0, 2)}:${two((past + 1) / 60000)}:${two(((past + 1) % 60000) / SECOND)}`;
+    return `${hour.name.slice(0, 2)}:${two(past / 60000)}:${two((past % 60000) / SECOND)}`;
   }
 
   function show(at) {
@@ -55,7 +54,7 @@ export function film(root) {
     const x = `${(100 * part).toFixed(3)}%`;
     cursor.setAttribute("x1", x);
     cursor.setAttribute("x2", x);
-    line.setAttribute("aria-valuenow", Math.round((at - start) / SECOND));
+    line.setAttribute("aria-valuenow", Math.floor((at - start) / SECOND));
     line.setAttribute("aria-valuetext", clockText(at));
     clock.textContent = clockText(at);
   }

@@ -43,7 +43,10 @@ def drawing(of_day: CameraDay, at: datetime | None) -> Drawing:
     return Drawing(
         day.start.timestamp(),
         day.end.timestamp(),
-        [Mark(_place(day, mark.at), mark.name) for mark in of_day.line.hours],
+        [
+            Mark(_place(day, mark.at), mark.name, at=str(mark.at.timestamp()))
+            for mark in of_day.line.hours
+        ],
         [_stretch(day, stretch, "recorded") for stretch in present],
         [_stretch(day, stretch, cause) for stretch, cause in gaps],
         [_event(day, event) for event in of_day.events],

@@ -1,5 +1,6 @@
 """The pages of recordings: the list with its forms, and the day that plays in a real browser."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -192,7 +193,7 @@ def test_a_click_on_the_line_plays_and_the_pixels_change(
     line = page.locator("#line")
     line.focus()
     line.press("PageUp")
-    expect(line).to_have_attribute("aria-valuetext", f"13:00:{at[17:19]}")
+    expect(line).to_have_attribute("aria-valuetext", re.compile(r"^13:00:[0-2]\d$"))
     line.press("Enter")
     expect(page.locator(".film-time")).to_contain_text("13:00:")
     for width in (360, 768):
