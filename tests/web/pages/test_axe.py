@@ -42,6 +42,7 @@ EXAMPLES = {
     "/filters": ("/filters", "/filters?find=nobody+has+this+name"),
     "/views": ("/views", "/views?status=active"),
     "/settings/credentials/<id>": ("/settings/credentials/c1",),
+    "/schedules/edit": ("/schedules/edit?schedule=1",),
     "/settings/users/<int:id>": ("/settings/users/4",),  # who has a grant and a token
 }
 """The addresses under which a page is judged, where there is more than its own."""
@@ -116,6 +117,10 @@ def play(folder: Path) -> None:
         home.monitor.tracker.apply([Edit("credentials", "c1", login, "Ada", clock())], clock())
         link = {"source": "rtsp", "host": "127.20.0.9", "credentials": "c1"}
         home.monitor.tracker.apply([Edit("link", "id:1", link, "Ada", clock())], clock())
+        for values in ({"is_active": False}, {"start_date": "2190-01-01"}):  # nothing is due
+            body = {"name": "Nights", "camera": 1, "schedule_type": "weekly", **values}
+            body |= {"start_time": "18:00", "end_time": "06:00", "days_of_week": ["friday"]}
+            assert home.client.post("/api/schedules", json=body).status_code == 201
         for number in range(10):  # so many events that their list scrolls
             note = {"notes": f"Looked at it {number} times"}
             assert home.client.patch(f"/api/camera/{gate.mac}", json=note).status_code == 200
