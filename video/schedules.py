@@ -114,7 +114,7 @@ class Schedules:
             stored, now = self.find_deleted(id), self.clock()
             if stored.revision != revision:
                 raise Refused(
-                    "The schedule was changed again meanwhile", "Reload the page, then edit it."
+                    "The schedule was changed since then", "Reload the page, then edit it."
                 )
             following = replace(stored, changed_at=now, revision=revision + 1)
             if stored.deleted_at is not None:

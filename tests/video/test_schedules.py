@@ -90,7 +90,7 @@ def test_an_undo_does_not_take_back_what_another_person_changed(schedules: Sched
     added = schedules.add(NIGHTS, "ann")
     mine = schedules.set_active(added.id, False)
     schedules.change(added.id, lambda now: replace(now, name="Other name"))
-    with pytest.raises(Refused, match="changed again"):
+    with pytest.raises(Refused, match="changed since"):
         schedules.undo(mine.id, mine.revision)
     assert schedules.find(added.id).schedule.name == "Other name"
 

@@ -162,7 +162,7 @@ TABLE = {
     ("POST", "/api/devices/<key>/poll"): POLL,
     ("GET", "/schedules"): SEE_ALL,
     ("POST", "/schedules"): SCHEDULE,
-    ("GET", "/schedules/edit"): SCHEDULE,
+    ("GET", "/schedules/edit"): SEE_ALL,
     ("POST", "/schedules/edit"): SCHEDULE,
     ("GET", "/api/schedules"): SEE_ALL,
     ("POST", "/api/schedules"): SCHEDULE,

@@ -29,7 +29,7 @@ from web.http.errors import HttpError, page_hint, status_of
 from web.http.invalid import wording
 from web.http.monitor import current_monitor
 from web.http.shapes.schedules import ScheduleFields, ScheduleItem
-from web.http.visible_fleet import visible_fleet
+from web.http.visible_fleet import can, visible_fleet
 from web.pages import pickers
 from web.pages.dates import span
 
@@ -162,16 +162,17 @@ def _shares(item: ScheduleItem) -> str:
 
 
 @bp.get("/schedules/edit")
-@needs("schedule.edit")
+@needs("schedule.view")
 def edit() -> str:
-    """The form of a schedule; without a number that of a new one."""
+    """The form of a schedule; without a number that of a new one. Without its buttons for a person
+    who may only see it."""
     id = _number("schedule")
     if id:
         stored = schedules.existing(id)
         return _form(stored.schedule, id, schedules.may_edit(stored))
     camera = request.args.get("camera", "")[:60]
     devices = (visible_fleet().device(camera).id,) if camera else ()
-    return _form(_new(devices))
+    return _form(_new(devices), may_edit=can("schedule.edit"))
 
 
 def _new(devices: tuple[int, ...] = ()) -> Schedule:

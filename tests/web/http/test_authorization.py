@@ -66,7 +66,7 @@ ROUTES: dict[tuple[str, str], str | None] = {
     ("POST", "/scan-range/stop"): "scan.start",
     ("GET", "/schedules"): "schedule.view",
     ("POST", "/schedules"): "schedule.edit",
-    ("GET", "/schedules/edit"): "schedule.edit",
+    ("GET", "/schedules/edit"): "schedule.view",
     ("POST", "/schedules/edit"): "schedule.edit",
     ("GET", "/api/schedules"): "schedule.view",
     ("POST", "/api/schedules"): "schedule.edit",
