@@ -341,6 +341,8 @@ def test_a_database_from_before_there_were_readers_gets_one(journal: Journal) ->
         connection.execute(text("DROP TABLE segments"))
         connection.execute(text("DROP TABLE recordings"))
         connection.execute(text("DROP TABLE schedules"))
+        connection.execute(text("DROP TABLE outages"))
+        connection.execute(text("DROP TABLE link_days"))
         connection.execute(text("ALTER TABLE grants DROP COLUMN store"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     journal.close()
