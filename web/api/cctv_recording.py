@@ -37,7 +37,7 @@ def start(key: str) -> Response:
         device, wanted.duration_minutes, wanted.recording_name, actor_name()
     )
     text = f"Recording {recording.name} started for {wanted.duration_minutes} min"
-    note("recording.start", labels.name(device), text, after={"recording": recording.id})
+    note("recording.started", labels.name(device), text, after={"recording": recording.id})
     return json_response(recording_changed(recording, "Recording started"), 201)
 
 
@@ -49,7 +49,7 @@ def stop(key: str) -> Response:
     device = visible_fleet().device(key)
     recording = recorder().stop_recording(device)
     text = f"Recording {recording.name} stopped"
-    note("recording.stop", labels.name(device), text, after={"recording": recording.id})
+    note("recording.stopped", labels.name(device), text, after={"recording": recording.id})
     return json_response(recording_changed(recording, "Recording stopped"))
 
 

@@ -41,6 +41,8 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         "Recordings",
         "recording.",
         {
+            "recording.started": "Recording started",
+            "recording.stopped": "Recording stopped",
             "recording.viewed": "Recordings played",
             "recording.downloaded": "Recording downloaded",
             "recording.linked": "Link created",

@@ -25,11 +25,11 @@ def record(key: str) -> Any:
         case "start":
             recording = recorder.start_recording(device, by=actor_name())
             text = f"Recording {recording.name} started"
-            note("recording.start", labels.name(device), text, after={"recording": recording.id})
+            note("recording.started", labels.name(device), text, after={"recording": recording.id})
         case "stop":
             recording = recorder.stop_recording(device)
             text = f"Recording {recording.name} stopped"
-            note("recording.stop", labels.name(device), text, after={"recording": recording.id})
+            note("recording.stopped", labels.name(device), text, after={"recording": recording.id})
         case _:
             raise Invalid("The form cannot do this", "Use its button.")
     return redirect(f"/cameras/{device.id}", 303)
