@@ -36,6 +36,8 @@ PROVE_EVERY = 5.0
 """Seconds between two proofs of the folder, while it is used and while it cannot be."""
 CLOSING = 15.0
 """Seconds that the last file of a recording has to be closed, before that is judged."""
+PATIENCE = 3.0
+"""Seconds that a person who stops a recording waits for its last file."""
 DISK = "disk"
 NOTHING = "No picture came while it ran."
 
@@ -171,7 +173,8 @@ class Recorder:
             raise Refused(trouble, "Then start the recording again.")
 
     def stop_recording(self, device: Device) -> Recording:
-        """End the recording of a device that was started by hand."""
+        """End the recording of a device that was started by hand, and wait a moment until its last
+        file is closed."""
         running = self._of(device.id)
         manual = next((item for item in running if item.recording.kind == MANUAL), None)
         if manual is None and running:
@@ -184,6 +187,8 @@ class Recorder:
         with self._changed:
             self._end(manual)
             self._changed.notify_all()
+            if self._thread is not None:
+                self._changed.wait_for(lambda: manual not in self._running, PATIENCE)
         return manual.recording
 
     def status(self, device: int) -> RecordingStatus:
@@ -452,6 +457,7 @@ class Recorder:
             self._judge(item)
             with self._changed:
                 self._running.remove(item)
+                self._changed.notify_all()
 
     def _judge(self, item: _Running) -> None:
         recording = item.recording

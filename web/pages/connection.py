@@ -12,7 +12,7 @@ from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from fleet import access_fields, identity, labels
 from fleet import logins as known_logins
 from fleet.channels import PORT, STREAM, stream_access
-from fleet.model import Access, Device, NotFound, Refused
+from fleet.model import Access, Device, Invalid, NotFound, Refused
 from fleet.texts import sentences
 from web.http.actions import credentials, trials
 from web.http.actions.devices import (
@@ -35,6 +35,7 @@ from web.pages.trial_view import SOURCES, TrialForm
 
 bp = Blueprint("connection_pages", __name__)
 FIELDS = ("host", "port", "path", "interval", "tls_pin")
+OPTIONS = ("tls", access_fields.SUB_PATH)
 OF_FORM = {"secret": "password", "options": "host", "login_of": "login"}  # nosec B105
 LOGIN_FIELDS = ("login", "username", "password", "credentials")
 """The field of the form for a field of the edit."""
@@ -46,6 +47,7 @@ TITLES = {
     "interval": "the check interval",
     "tls_pin": "the certificate fingerprint",
     "tls": "TLS",
+    access_fields.SUB_PATH: "the path of the sub stream",
 }
 """The names of the fields in a sentence."""
 KEEP_LOGIN = "Keep current login"
@@ -81,7 +83,7 @@ def connection(key: str) -> Any:
 def submit(key: str) -> Any:
     """The buttons "Test connection", "Save" and "Confirm the new certificate"."""
     device, source = _subject(key)
-    typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in (*FIELDS, "tls")}
+    typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in (*FIELDS, *OPTIONS)}
     address = connection_form.without_login(typed["host"])
     typed["host"] = address.text
     login = connection_form.with_login_of(address, connection_form.login_of(request.form, KEEP))
@@ -104,7 +106,7 @@ def submit(key: str) -> Any:
     except Refused as fault:
         text = sentences(fault.error, page_hint(fault.hint))
         field = OF_FORM.get(fault.field, fault.field)
-        shown = field if field in (*FIELDS, *LOGIN_FIELDS) else ""
+        shown = field if field in (*FIELDS, *OPTIONS, *LOGIN_FIELDS) else ""
         more: dict[str, Any] = {"fault": {"field": shown, "text": text}}
         if isinstance(fault, Conflict):  # The person has read what changed.
             more["shown"] = _json(_saved_values(device, source))
@@ -132,7 +134,9 @@ def _saved_values(device: Device, source: str) -> dict[str, str]:
     access = device.access.get(source, Access())
     values = {name: getattr(access, name) for name in FIELDS}
     shown = {name: "" if value is None else str(value) for name, value in values.items()}
-    return {**shown, "tls": "on" if access.options.get("tls") else ""}
+    sub_path = access.options.get(access_fields.SUB_PATH, "")
+    is_tls = access.options.get("tls")
+    return {**shown, "tls": "on" if is_tls else "", access_fields.SUB_PATH: sub_path}
 
 
 def _choice(device: Device, source: str) -> str:
@@ -313,6 +317,13 @@ def _access_values(typed: dict[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: typed[name] or None for name in FIELDS}
     fields["path"] = typed["path"]
     fields["options"] = {"tls": True} if typed["tls"] else {}
+    if sub_path := typed[access_fields.SUB_PATH]:
+        try:
+            given = access_fields.values({"options": {access_fields.SUB_PATH: sub_path}})
+            fields["options"] |= given["options"]
+        except Invalid as fault:
+            fault.field = access_fields.SUB_PATH
+            raise
     return access_fields.values(fields)
 
 
@@ -398,7 +409,8 @@ def _options(known: Access | None, given: dict[str, Any], login: TypedLogin) -> 
     options = dict(known.options) if known else {}
     if login.choice != KEEP:
         options.pop("login", None)
-    options.pop("tls", None)
+    for name in OPTIONS:
+        options.pop(name, None)
     return {**options, **given, **({"login": "none"} if login.choice == NONE else {})}
 
 

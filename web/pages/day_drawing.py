@@ -6,6 +6,7 @@ from datetime import datetime
 
 from fleet.model import Event
 from video.day_line import Stretch
+from video.outages import CAUSES, UNSCHEDULED
 from web.http.actions.recordings import CameraDay
 
 LEAST = 0.1
@@ -24,12 +25,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is drawn, and in which times: `start` and `end` are seconds of the Unix clock."""
+    """What is drawn, and in which times: `start` and `end` are seconds of the Unix clock. `idle` is
+    what was not to be recorded, `gaps` what is missing."""
 
     start: float
     end: float
     hours: Sequence[Mark]
     present: Sequence[Mark]
+    idle: Sequence[Mark]
     gaps: Sequence[Mark]
     events: Sequence[Mark]
     at: str
@@ -48,11 +51,17 @@ def drawing(of_day: CameraDay, at: datetime | None) -> Drawing:
             for mark in of_day.line.hours
         ],
         [_stretch(day, stretch, "recorded") for stretch in present],
-        [_stretch(day, stretch, cause) for stretch, cause in gaps],
+        [_stretch(day, stretch, cause) for stretch, cause in gaps if not is_missing(cause)],
+        [_stretch(day, stretch, cause) for stretch, cause in gaps if is_missing(cause)],
         [_event(day, event) for event in of_day.events],
         _place(day, at) if at is not None and day.start <= at < day.end else "",
         _place(day, gaps[-1][0].end if gaps else day.end),
     )
+
+
+def is_missing(cause: str) -> bool:
+    """True for a gap of this cause that should have been recorded."""
+    return cause != CAUSES[UNSCHEDULED]
 
 
 def _percent(day: Stretch, seconds: float) -> float:

@@ -189,6 +189,7 @@ def day(key: str) -> str:
         name=labels.name_among(device, visible_fleet().devices()),
         of_day=of_day,
         drawing=day_drawing.drawing(of_day, at),
+        missing=[gap for gap in of_day.gaps if day_drawing.is_missing(gap[1])],
         at=at,
         playing=playing,
         problem=problem,

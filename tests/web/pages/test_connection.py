@@ -75,6 +75,21 @@ def test_a_new_path_keeps_the_password_and_is_undone(home: Home, browser: Browse
     assert access(home) == before
 
 
+def test_the_path_of_the_sub_stream_is_saved_and_keeps_the_rest(
+    home: Home, browser: Browser
+) -> None:
+    before = access(home)
+    browser.press(form_of(browser), "Save", sub_path="/stream2")
+    assert access(home) == replace(before, options={**before.options, "sub_path": "/stream2"})
+    assert form_of(browser).find_one("input", name="sub_path")["value"] == "/stream2"
+    answer = browser.send(form_of(browser), "Save", sub_path="/live?password=x")
+    assert answer.status_code == 422
+    field = read(answer.text).find_one("input", name="sub_path")
+    assert field["aria-invalid"] == "true"
+    browser.press(form_of(browser), "Save", sub_path="")
+    assert access(home) == before
+
+
 def test_a_new_address_needs_the_password_again(home: Home, browser: Browser) -> None:
     answer = browser.send(form_of(browser), "Save", host="10.9.1.2")
     assert answer.status_code == 422

@@ -100,8 +100,11 @@ def test_without_script_each_recorded_time_is_a_link_that_plays(visitor):
 
 
 def test_the_day_says_what_is_missing_and_that_a_day_has_nothing(visitor):
-    day = text_of(visitor, "/recordings/1?day=2026-03-01")
-    assert "00:00:00 to 08:00:00" in day
+    day = visitor.visit("/recordings/1?day=2026-03-01")
+    drawn = {rect["class"]: rect.text for rect in day.find("rect") if rect.get("class")}
+    assert "00:00:00 to 08:00:00: Not scheduled" in str(day.find_one("svg", width="100%").text)
+    assert "line-gap" not in drawn
+    assert "Nothing is missing" in day.text
     empty = text_of(visitor, "/recordings/2?day=2026-02-20")
     assert "Nothing was recorded on this day" in empty
     assert "Nothing was recorded at this time" in text_of(
