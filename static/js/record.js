@@ -1,5 +1,6 @@
 // The button that records: the picture beside it goes on.
-import { toast } from "./toast.js";
+import { send } from "./actions.js";
+import { sentences, toast } from "./toast.js";
 
 export function recordButton() {
   document.addEventListener("submit", async (event) => {
@@ -10,16 +11,12 @@ export function recordButton() {
     const isStart = button.value === "start";
     button.disabled = true;
     const url = `/v0/api/cctv/cameras/${form.dataset.record}/${isStart ? "start" : "stop"}_recording/`;
-    const answer = await fetch(url, { method: "POST" }).catch(() => null);
-    const body = await answer?.json().catch(() => null);
+    const reply = await send("POST", url).catch((error) => toast(sentences(error)));
     button.disabled = false;
-    if (!answer?.ok) {
-      toast(body?.error ? `${body.error}. ${body.hint}` : "The recording could not be changed. Check the connection, then try again.");
-      return;
-    }
+    if (!reply) return;
     button.value = isStart ? "stop" : "start";
     button.textContent = isStart ? "Stop recording" : "Record";
     form.classList.toggle("is-recording", isStart);
-    toast(body.message);
+    toast(reply.message);
   });
 }

@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response, request
 
-from fleet import labels
 from video.build import VideoPackage
 from video.recorder import Recorder
-from web.http.auditing import actor_name, note
+from web.http.actions.recordings import note_by_hand
+from web.http.auditing import actor_name
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.payloads import describes, json_body, json_response
@@ -37,7 +37,7 @@ def start(key: str) -> Response:
         device, wanted.duration_minutes, wanted.recording_name, actor_name()
     )
     text = f"Recording {recording.name} started for {wanted.duration_minutes} min"
-    note("recording.started", labels.name(device), text, after={"recording": recording.id})
+    note_by_hand("recording.started", device, text, recording)
     return json_response(recording_changed(recording, "Recording started"), 201)
 
 
@@ -49,7 +49,7 @@ def stop(key: str) -> Response:
     device = visible_fleet().device(key)
     recording = recorder().stop_recording(device)
     text = f"Recording {recording.name} stopped"
-    note("recording.stopped", labels.name(device), text, after={"recording": recording.id})
+    note_by_hand("recording.stopped", device, text, recording)
     return json_response(recording_changed(recording, "Recording stopped"))
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Blueprint, redirect, request
 
-from fleet import labels
 from fleet.model import Invalid
 from video.build import VideoPackage
-from web.http.auditing import actor_name, note
+from web.http.actions.recordings import note_by_hand
+from web.http.auditing import actor_name
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
@@ -25,11 +25,11 @@ def record(key: str) -> Any:
         case "start":
             recording = recorder.start_recording(device, by=actor_name())
             text = f"Recording {recording.name} started"
-            note("recording.started", labels.name(device), text, after={"recording": recording.id})
+            note_by_hand("recording.started", device, text, recording)
         case "stop":
             recording = recorder.stop_recording(device)
             text = f"Recording {recording.name} stopped"
-            note("recording.stopped", labels.name(device), text, after={"recording": recording.id})
+            note_by_hand("recording.stopped", device, text, recording)
         case _:
             raise Invalid("The form cannot do this", "Use its button.")
     return redirect(f"/cameras/{device.id}", 303)

@@ -121,10 +121,10 @@ def _enough_descriptors() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server that can open 1,024 descriptors, and trusts a proxy at 127.0.0.7."""
+    """A server that can open 1,312 descriptors, and trusts a proxy at 127.0.0.7."""
     monitor = Running(tmp_path_factory.mktemp("narrow"), TRUSTED_PROXIES="127.0.0.7")
     try:
-        yield monitor.start("sh", "-c", f"ulimit -n 1024; exec {sys.executable} app.py")
+        yield monitor.start("sh", "-c", f"ulimit -n 1312; exec {sys.executable} app.py")
     finally:
         monitor.kill()
 
@@ -191,7 +191,7 @@ def test_the_limit_of_descriptors_is_raised_where_that_is_allowed(
         monitor.start("sh", "-c", f"ulimit -Sn 256; exec {sys.executable} app.py")
         limits = Path(f"/proc/{worker_of(monitor)}/limits").read_text()
         line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
-        assert int(line.split()[3]) == 4320
+        assert int(line.split()[3]) == 4608
     finally:
         monitor.kill()
 

@@ -200,6 +200,11 @@ def _note(
     note(action, about, full, before, after, by)
 
 
+def note_by_hand(action: str, device: Device, text: str, recording: Recording) -> None:
+    """Note in the audit log that a person started or stopped a recording."""
+    note(action, labels.name(device), text, after={"recording": recording.id})
+
+
 # -- playing and downloading -----------------------------------------------------------------
 
 
