@@ -12,6 +12,7 @@ undo is theirs in the same way); where the URL names none, both are the same req
 `+` let in · `L` log in first (401) · `-` may not (403) · `0` there is no such camera (404)
 """
 
+import re
 from typing import Any
 
 from werkzeug.test import TestResponse
@@ -306,6 +307,15 @@ TABLE = {
     ("GET", "/settings/audit"): READ_LOG,
 }
 
+ENDLESS = (
+    "/api/live",
+    "/api/cameras/<key>/live.mp4",
+    "/v0/api/cctv/cameras/<key>/stream",
+    "/wall/shared/<token>/live",
+)
+"""What shows live video. Its answers do not end while a camera sends, and each waits a while for a
+camera that does not: whoever asks for every route asks for the head of these (`reading_of`)."""
+
 LOGIN = {"username": "Vera", "password": PASSWORD}
 # Bodies that get an allowed request past authorization, and not much further.
 BODIES: dict[str, dict[str, Any]] = {
@@ -357,6 +367,13 @@ def call(visitor: Visitor, method: str, rule: str, key: int, event: int) -> Test
     form = "json" if rule.startswith(("/api", "/v0")) else "data"
     more = {form: body} if method != "GET" else {}
     return visitor.ask(method, path_of(rule, key, event), **more)
+
+
+def reading_of(path: str) -> str:
+    """The method that reads a path to its end: HEAD for what has none."""
+    asked = path.partition("?")[0].rstrip("/")
+    patterns = (re.sub("<[^>]+>", "[^/]+", rule) for rule in ENDLESS)
+    return "HEAD" if any(re.fullmatch(pattern, asked) for pattern in patterns) else "GET"
 
 
 def outcome(answer: TestResponse) -> str:

@@ -20,7 +20,7 @@ from simulators.panasonic import Camera, Network
 from tests import stored_secrets
 from tests.home import ROOT, Answer, Running, running, until
 from tests.web.closed import bearer, cookie, path_of
-from tests.web.roles import TABLE
+from tests.web.roles import TABLE, reading_of
 
 GATE = Camera("d4:2d:c5:00:00:01", "127.20.0.9", "Gate")
 KEYS = {
@@ -235,7 +235,7 @@ def seen(run: CanaryRun) -> Iterator[tuple[str, Answer]]:
     known = set(waiting)
     while waiting:
         path = waiting.pop(0)
-        answer = run.ask("GET", path, Accept="text/html")
+        answer = run.ask(reading_of(path), path, Accept="text/html")
         yield path, answer
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             for link in re.findall(r'(?:href|src|action)="(/[^"]*)"', answer.body.decode()):

@@ -25,7 +25,7 @@ from simulators.place import Place, SimulatedCamera, camera
 from simulators.rtsp import RtspDevice, RtspServers, Stream
 from tests.home import ROOT, Answer, Running, free_port, until
 from tests.web.closed import path_of
-from tests.web.roles import TABLE
+from tests.web.roles import TABLE, reading_of
 
 CAMERA, RECORDER, SHARED, XMEYE, BASIC, REFUSED = (f"127.98.0.{number}" for number in range(1, 7))
 PASSWORDS = {
@@ -206,7 +206,7 @@ def read(run: EchoRun) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
     for path in waiting:
         if path not in answers:
-            answers[path] = run.ask("GET", path, Accept="text/html")
+            answers[path] = run.ask(reading_of(path), path, Accept="text/html")
             links = re.findall(
                 r'href="(/cameras/[0-9]+/[^"]*)"', answers[path].body.decode("utf-8", "replace")
             )

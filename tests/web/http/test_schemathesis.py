@@ -18,7 +18,8 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.accounts.people import PASSWORD, add
 from tests.home import Clock, Home
-from tests.web.closed import API, OWN, STREAM, Visitor, bearer, body_of, monitor_of_two
+from tests.web import roles
+from tests.web.closed import API, NOBODY, OWN, STREAM, Visitor, bearer, body_of, monitor_of_two
 from tests.web.roles import TABLE
 
 CHECKS = [
@@ -29,11 +30,21 @@ CHECKS = [
 ]
 ALIASES = ("/v0/api/cctv/schedules",)
 """Second paths of requests that are described under /api/."""
+
+
+def described_path(rule: str) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
 OPERATIONS = [
-    (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule))
+    (method, described_path(rule))
     for method, rule in TABLE
     if rule.startswith(API) and rule != "/api/docs" and not rule.startswith(ALIASES)
 ]
+ENDLESS = [("GET", described_path(rule)) for rule in roles.ENDLESS if rule.startswith(API)]
+"""Live video: what is tried is read to its end, and these have none while a tile waits for its
+camera. Their refusals are tried by themselves; tests/web/api/test_live.py reads the rest."""
+TRIED = [operation for operation in OPERATIONS if operation not in ENDLESS]
 KEYLESS = ("/api/auth/login", "/api/auth/refresh")
 
 
@@ -109,11 +120,12 @@ def test_every_operation_is_tried(document: Any) -> None:
         (method.upper(), path) for path, item in document["paths"].items() for method in item
     }
     assert described == set(OPERATIONS)
+    assert described == {*TRIED, *ENDLESS}
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize(
-    ("method", "path"), OPERATIONS, ids=[" ".join(operation) for operation in OPERATIONS]
+    ("method", "path"), TRIED, ids=[" ".join(operation) for operation in TRIED]
 )
 def test_every_answer_is_as_described(
     home: Home, document: Any, method: str, path: str, mode: GenerationMode
@@ -152,3 +164,16 @@ def test_the_event_stream_that_ends_is_as_described(home: Home, document: Any) -
     assert answer.status_code == 200
     assert answer.content.startswith(b"retry: 3000\n\n")
     case.validate_response(answer, checks=CHECKS[:3])
+
+
+@pytest.mark.parametrize("path", [path for _method, path in ENDLESS])
+def test_the_refusals_of_live_video_are_as_described(home: Home, document: Any, path: str) -> None:
+    operation = schemathesis.openapi.from_dict(document)[path]["GET"]
+    keys, _body = real(home, path)
+    wrong = {"quality": "x"} if keys else {"tiles": "x"}
+    nobody = dict.fromkeys(keys, str(NOBODY))
+    for parameters, query, status in ((keys, wrong, 422), (nobody, {}, 404 if keys else 422)):
+        case = operation.Case(path_parameters=parameters, query=query)
+        answer = case.call(app=home.app, headers=chief(home))
+        assert answer.status_code == status
+        case.validate_response(answer, checks=CHECKS)
