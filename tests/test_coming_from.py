@@ -19,11 +19,20 @@ from werkzeug.security import generate_password_hash
 
 import settings as options
 from simulators.easy4ip import Cloud, Recorder
-from store.sql import default_url, open_engine
 from tests import workbooks
 from tests.home import ROOT, Answer, Home, Running, running, until
-from tests.texts import MAC, Request, answering, basic, code, curl, known_monitor, read, table
-from tests.video.recorded_files import Shelf, clip
+from tests.texts import (
+    MAC,
+    Request,
+    add_recording,
+    answering,
+    basic,
+    code,
+    curl,
+    known_monitor,
+    read,
+    table,
+)
 
 PASSWORD = "seven grey owls"
 QUICK = {"EASY4IP_TIMEOUT": "0.5"}
@@ -181,7 +190,7 @@ def with_recorder(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with known_monitor(with_recorder(tmp_path_factory.mktemp("coming-from")), **QUICK) as monitor:
-        add_recording(monitor)
+        add_recording(monitor, datetime.now(UTC) - timedelta(hours=1))
         yield monitor
 
 
@@ -190,18 +199,8 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The same monitor with an account that is called as the device backend's."""
     with known_monitor(with_recorder(tmp_path_factory.mktemp("closed")), **QUICK) as monitor:
         add_user(monitor, "admin", "admin", {})
-        add_recording(monitor)
+        add_recording(monitor, datetime.now(UTC) - timedelta(hours=1))
         yield monitor
-
-
-def add_recording(monitor: Running) -> None:
-    """Recording 1, of camera 1, two seconds long."""
-    engine = open_engine(default_url(monitor.folder / "data"))
-    shelf = Shelf(engine, monitor.folder / "media" / "recordings")
-    at = datetime.now(UTC) - timedelta(hours=1)
-    shelf.segment(1, at, 2, clip(monitor.folder, "clip.mp4", 2))
-    assert shelf.recording(1, at, 2) == 1
-    engine.dispose()
 
 
 def add_user(monitor: Running, name: str, role: str, headers: dict[str, str], **more: Any) -> int:

@@ -37,14 +37,26 @@ from tests.home import (
     free_port,
     until,
 )
-from tests.texts import MAC, blocks, code, curl, curl_lines, known_monitor, read, table
+from tests.texts import (
+    MAC,
+    add_recording,
+    blocks,
+    code,
+    curl,
+    curl_lines,
+    known_monitor,
+    read,
+    table,
+)
 
 Make = Callable[..., Home]
 
 
 @pytest.fixture(scope="module")
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with known_monitor(tmp_path_factory.mktemp("docs")) as monitor:
+    folder = tmp_path_factory.mktemp("docs")
+    with known_monitor(folder, RECORDINGS_KEEP_DAYS="3650") as monitor:
+        add_recording(monitor, datetime(2026, 11, 28, 9, 12, tzinfo=UTC))
         yield monitor
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from simulators.panasonic import Camera, Network
+from store.sql import default_url, open_engine
 from tests.home import (
     ROOT,
     Running,
     running,
 )
+from tests.video.recorded_files import Shelf, clip
 
 DOCS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "deploy").glob("*.md")])
 MAC = "d4:2d:c5:14:c5:70"
@@ -78,6 +80,8 @@ def curl(line: str) -> Request:
             made.headers[name] = value
         elif argument == "-u":
             made.headers["Authorization"] = basic(*words.pop(0).split(":"))
+        elif argument in ("-o", "-C"):
+            words.pop(0)
         elif argument == "-d":
             made.body = json.loads(words.pop(0))
         elif argument.startswith("-"):
@@ -104,6 +108,15 @@ def known_monitor(folder: Path, **environment: str) -> Iterator[Running]:
     (folder / "camera_database.json").write_text(json.dumps(rows))
     with running(folder, **environment) as monitor, answering(monitor):
         yield monitor
+
+
+def add_recording(monitor: Running, at: datetime) -> None:
+    """Recording 1, of camera 1, two seconds long."""
+    engine = open_engine(default_url(monitor.folder / "data"))
+    shelf = Shelf(engine, monitor.folder / "media" / "recordings")
+    shelf.segment(1, at, 2, clip(monitor.folder, "clip.mp4", 2))
+    assert shelf.recording(1, at, 2) == 1
+    engine.dispose()
 
 
 def answering(place: Running) -> Network:
