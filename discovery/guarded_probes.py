@@ -315,6 +315,7 @@ class GuardedProbes:
             access.transport,
             digest_only=asked.digest_only,
             may_login=allowance.may_login,
+            works_elsewhere=allowance.works_elsewhere,
             channels=sum(source.name in channel.states for channel in behind),
             has_stream_path=all(
                 each.access.get(SOURCE, Access()).path for each in behind or [device]

@@ -41,6 +41,8 @@ class Allowance:
     may_login: bool = True
     reason: str = ""
     """Why no login is tried, where that is not the budget of the device."""
+    works_elsewhere: bool = False
+    """As in Target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ class LoginGate:
         if self._has_worked_elsewhere(device, source, login):
             # One refusal at a time, and none before the login worked again where it does: so that
             # it always has an attempt left there.
-            return Allowance(max(1, spent), left, not is_spent and not self._doubts(members))
+            may_login = not is_spent and not self._doubts(members)
+            return Allowance(max(1, spent), left, may_login, works_elsewhere=not spent)
         if (
             own.refusals or self._was_refused(device, source, login)
         ) and self._is_untried_elsewhere(device, source, login):

@@ -80,7 +80,8 @@ class Target:
     `is_new`: the source got no answer since this device is in the list, so what it remembers of
     the place does not hold. `wants_all`: a person waits for the answer, so nothing that is
     remembered takes the place of a question. `is_trial`: nobody keeps the answer, so the source
-    remembers nothing of it.
+    remembers nothing of it. `works_elsewhere`: the device refused no login; the one of `refusals`
+    keeps an attempt for where the login works.
     `has_stream_path`: a person or the device gave the path of each of its streams.
     `before_login` is awaited before each login that was not accepted in this probe is sent; then
     that login is on disk as a refused one, until the answer tells.
@@ -107,6 +108,7 @@ class Target:
     is_new: bool = False
     wants_all: bool = False
     is_trial: bool = False
+    works_elsewhere: bool = False
     has_stream_path: bool = False
     before_login: Callable[[], Awaitable[None]] = field(
         default=send_freely, repr=False, compare=False

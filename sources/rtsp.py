@@ -316,7 +316,8 @@ class _Check:
         """Take a success as proof of the login. Any other answer but a refusal proves nothing: a
         busy device, for example, does not look at the login. After a refusal it is spent too."""
         if not 200 <= response.code < 300:
-            if self.spent or (self.target.refusals and not self.target.is_trial):
+            is_made_up = self.target.is_trial or self.target.works_elsewhere
+            if self.spent or (self.target.refusals and not is_made_up):
                 self.spent += 1
                 refusals = self.target.refusals + self.spent
                 self.learned = replace(self.learned, refusals=refusals)
