@@ -89,7 +89,8 @@ class Visit:
 def page(folder: Path) -> list[Row]:
     """The fleet page with 1,000 cameras and with 10,000."""
     if not CHROMIUM.exists():
-        why = f"{CHROMIUM} is missing, so the page is not measured: apt-get install chromium"
+        install = "apt-get install chromium-headless-shell"
+        why = f"{CHROMIUM} is missing, so the page is not measured: {install}"
         print(why, file=sys.stderr)
         return []
     rows: list[Row] = []

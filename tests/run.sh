@@ -9,7 +9,7 @@ missing_packages() {
     ldconfig -p | grep -q libatomic.so.1 || echo libatomic1
     command -v ip >/dev/null || echo iproute2
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
-    command -v chromium >/dev/null || echo chromium fonts-dejavu-core
+    command -v chromium-headless-shell >/dev/null || echo chromium-headless-shell fonts-dejavu-core
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx
     command -v openssl >/dev/null || echo openssl
     ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || echo faketime

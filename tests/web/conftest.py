@@ -101,7 +101,7 @@ def running_with(folder: Path, *cameras: Camera) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
+        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium-headless-shell")
     with chromium() as started:
         yield started
 
