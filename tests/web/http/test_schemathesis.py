@@ -94,6 +94,7 @@ def real(home: Home, path: str) -> tuple[dict[str, str], dict[str, Any] | None]:
         "id": str(token if path.startswith("/api/tokens") else user.id),
         "number": str(token if "tokens" in path else grant),
         "name": "tick",
+        "date": "2026-03-01",
     }
     chief_visits = Visitor(home, chief(home))
     schedule = {"name": "Night", "camera": first, "schedule_type": "continuous", "timezone": "UTC"}
