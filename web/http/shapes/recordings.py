@@ -196,7 +196,7 @@ class StretchJson(TypedDict):
     seconds: float
 
 
-class GapJson(StretchJson):
+class DayGapJson(StretchJson):
     """A time without a recording, with its cause in words."""
 
     cause: str
@@ -225,7 +225,7 @@ class DayJson(TypedDict):
     hours: list[HourJson]
     recorded_seconds: float
     present: list[StretchJson]
-    gaps: list[GapJson]
+    gaps: list[DayGapJson]
     recordings: list[RecordingJson]
     events: list[DayEventJson]
 
