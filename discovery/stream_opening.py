@@ -1,4 +1,4 @@
-"""Opens streams for whoever reads them, by the way of a check: the device is identified before a
+"""Opens streams for their readers in the same way as a check: the device is identified before a
 password is sent, refused logins and sessions are counted, and what it proves reaches the tracker.
 
 Called from threads that wait; the work is done in the scanner's loop. A stream that plays leaves

@@ -40,7 +40,7 @@ class Stream:
     clip: str = ""
     """The path of an H.264 file that is sent (simulators/rtsp_clip.py); empty: a grey picture."""
     later_clip: str = ""
-    """What follows it; empty: it begins anew."""
+    """What follows it; empty: it starts again from the beginning."""
     stamps: str = ""
     """What is wrong with its stamps, out of rtsp_clip.STAMPS."""
     sets: str = "both"

@@ -182,7 +182,7 @@ class Connection:
 
 
 class Pump:
-    """Carries the bytes between a connection with TLS and the socket of whoever reads its stream.
+    """Carries the bytes between a connection with TLS and the socket of the reader of its stream.
 
     `run()` ends when either side does.
     """

@@ -200,7 +200,7 @@ class MediaSetup:
 
 @dataclass(slots=True)
 class Opening:
-    """The way of one stream to whoever reads it: `played` once it plays, until `take()`.
+    """The way of one stream to its reader: `played` once it plays, until `take()`.
 
     `has_audio`: the sound is wanted, too. `on_accepted` is called when the device has shown what
     it offers, after any login.

@@ -64,7 +64,7 @@ class Stream:
         return self.recording is not None or bool(self.viewers.watches())
 
     def wants(self) -> dict[str, Any]:
-        """What the child shall make of the packets now."""
+        """What the child has to make of the packets now."""
         self.version += 1
         lease = self.recording
         return {

@@ -1,6 +1,5 @@
 """Events of the journal: page by page, or live as server-sent events."""
 
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -20,6 +19,7 @@ from web.http.broadcaster import (
     progress_message,
 )
 from web.http.errors import HttpError
+from web.http.live_views import has_hung_up
 from web.http.monitor import current_monitor
 from web.http.page_feeds import PageFeed, page_feed
 from web.http.payloads import describes, json_response, query_args
@@ -84,18 +84,6 @@ def _too_many(error: TooManyStreams) -> HttpError:
         "Close Camera Monitor in unused tabs, then try again.",
         {"Retry-After": "60"},
     )
-
-
-def has_hung_up(sock: socket.socket | None) -> bool:
-    """True if the client has closed its end of the connection."""
-    if sock is None:
-        return False
-    try:
-        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
 
 
 def renewed(visible: VisibleFleet) -> VisibleFleet | None:

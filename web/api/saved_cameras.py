@@ -9,7 +9,6 @@ from flask import Blueprint, Response, request, stream_with_context
 from discovery.trial_steps import Step
 from discovery.trials import Trial
 from fleet import shapes, status
-from web.api.events import has_hung_up
 from web.http.actions.cameras import (
     SavedDevice,
     add_camera,
@@ -20,6 +19,7 @@ from web.http.actions.cameras import (
     sent_name,
 )
 from web.http.authorization import needs
+from web.http.live_views import has_hung_up
 from web.http.monitor import current_monitor
 from web.http.payloads import describes, json_body, json_response
 from web.http.shapes.cameras import (
