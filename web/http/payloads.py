@@ -1,13 +1,20 @@
 """JSON requests and responses of the API: parse bodies and queries by model, and describe them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import orjson
 from flask import Flask, Response, current_app, request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from web.http.errors import HttpError, answer
@@ -21,6 +28,24 @@ class Strict(BaseModel):
     """A request body or query: unknown keys are refused by name, types are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, str_max_length=10_000)
+
+
+class SentBack(BaseModel):
+    """A body that may also have what an answer has beside its fields: a client may read, change a
+    value, and send everything back. What cannot be changed has no effect."""
+
+    @classmethod
+    def shown(cls) -> Collection[str]:
+        """The keys of the answer."""
+        raise NotImplementedError
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_read_only(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        ignored = {*cls.shown()} - cls.model_fields.keys()
+        return {key: item for key, item in value.items() if key not in ignored}
 
 
 class Query(BaseModel):

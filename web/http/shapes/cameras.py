@@ -1,6 +1,6 @@
 """Devices that people add: bodies of requests, and the answers with how each is reached."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
@@ -15,7 +15,7 @@ from fleet.model import DEFAULT_SITE, Access, Device
 from fleet.recording import MAX_RETENTION, QUALITIES
 from fleet.shapes import Time
 from fleet.stream_url import LONGEST, LONGEST_PASSWORD, StreamUrl
-from web.http.payloads import OneOf, Query, Strict
+from web.http.payloads import OneOf, Query, SentBack, Strict
 from web.http.shapes.devices import HIGHEST, ParentId, Tag
 
 RTSP, ONVIF, SNMP = "rtsp", "onvif", "snmp"
@@ -82,9 +82,10 @@ class ConnectionFields(Strict):
     onvif: OnvifAccess | None = None
 
 
-class CameraFields(ConnectionFields):
+class CameraFields(ConnectionFields, SentBack):
     """A camera. `description` are its notes, `location` is its site. With
-    `auto_record` it is recorded always."""
+    `auto_record` it is recorded always. What an answer of the CCTV system has besides these fields
+    may be sent back; it has no effect."""
 
     name: str | None = Field(None, max_length=MAX_NAME)
     description: str | None = Field(None, max_length=MAX_LENGTHS["notes"])
@@ -102,6 +103,10 @@ class CameraFields(ConnectionFields):
     record_quality: Annotated[str, OneOf(QUALITIES)] | None = None
     retention_days: int | None = Field(None, ge=1, le=MAX_RETENTION)
 
+    @classmethod
+    def shown(cls) -> Collection[str]:
+        return SavedCctvCamera.__annotations__
+
 
 class NewCamera(CameraFields):
     """A new camera: `ip_address` or `rtsp_url` is required. `same_as`: the number of the device
@@ -114,8 +119,9 @@ class NewCamera(CameraFields):
     is_another: bool = False
 
 
-class DeviceFields(Strict):
-    """A device of any kind. `device_type` is its kind in one word, such as switch."""
+class DeviceFields(SentBack, Strict):
+    """A device of any kind. `device_type` is its kind in one word, such as switch. What an answer
+    has besides these fields may be sent back; it has no effect."""
 
     device_type: str | None = Field(None, min_length=1, max_length=40)
     name: str | None = Field(None, max_length=MAX_NAME)
@@ -130,6 +136,10 @@ class DeviceFields(Strict):
     location: str | None = Field(None, max_length=MAX_LENGTHS["site"])
     tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
     interval: Interval | None = None
+
+    @classmethod
+    def shown(cls) -> Collection[str]:
+        return DeviceRow.__annotations__
 
 
 class NewDevice(DeviceFields):

@@ -1,11 +1,11 @@
 """Schedules as JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 from fleet.shapes import Time, enum_schema, iso, pattern_schema
@@ -13,15 +13,10 @@ from video.recorded import QUALITIES
 from video.schedule import DAYS, KINDS, Schedule
 from video.schedule_check import MAX_DEVICES
 from video.schedule_rows import StoredSchedule
-from web.http.payloads import OneOf, Query, Strict
+from web.http.payloads import OneOf, Query, SentBack, Strict
 
 LONGEST_NAME = 200
 """Characters that a request may have; the check of a schedule says how many a name has."""
-READ_ONLY = (
-    *("id", "camera_name", "is_due", "due_until", "next_run", "shares_with"),
-    *("created_by", "created_at", "updated_at", "revision", "warnings"),
-)
-"""What an answer has and a request may send back: it changes nothing."""
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"
 
 
@@ -74,7 +69,7 @@ Kind = Annotated[str, OneOf(KINDS), BeforeValidator(_kind)]
 CameraKey = Annotated[int, Field(ge=1, le=2**31 - 1)] | Annotated[str, Field(max_length=60)]
 
 
-class ScheduleFields(Strict):
+class ScheduleFields(SentBack, Strict):
     """A schedule. `camera` is the number or the MAC of one camera, `cameras` are those of several.
     Times and dates are those of a clock in `timezone`. An end that is not later than the start is
     on the next day. What an answer has besides these fields may be sent back; it has no effect."""
@@ -96,12 +91,9 @@ class ScheduleFields(Strict):
         None, description="null: the quality that each camera has."
     )
 
-    @model_validator(mode="before")
     @classmethod
-    def _without_read_only(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return {key: item for key, item in value.items() if key not in READ_ONLY}
+    def shown(cls) -> Collection[str]:
+        return SavedSchedule.__annotations__
 
 
 class UndoChange(Strict):
