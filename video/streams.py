@@ -422,12 +422,13 @@ class Streams:
         stream.viewers.forget()
         self._opener.closed(stream.key)
         with self._changed:
+            has_played = bool(stream.proven_at)
             self._forget_number(stream, message.stream)
             if stream.is_closing:
                 stream.is_closing = False
                 self._begin_again_or_end(stream)
             elif message.head.get("activity") == NO_PICTURE:
-                stream.stalls += bool(stream.proven_at)
+                stream.stalls += has_played
                 self._retry(stream, message.head["reason"])
                 self._set(stream, NO_PICTURE, message.head["reason"])
             else:

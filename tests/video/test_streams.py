@@ -16,6 +16,7 @@ import pytest
 
 from tests.gst_server import gst_server, needs_gst
 from tests.home import ROOT, until
+from tests.video import clips
 from tests.video.rtsp_opener import Server, SilentCamera
 from video.model import (
     NO_PICTURE,
@@ -23,6 +24,7 @@ from video.model import (
     RETRYING,
     Fragment,
     Init,
+    LinkCounts,
     NotOpened,
     Picture,
     SegmentPlan,
@@ -322,6 +324,25 @@ def test_a_camera_without_video_has_no_picture_and_leaves_nothing(
         until(lambda: streams.states() == {})
 
 
+def test_a_picture_that_stops_for_long_is_a_stall(
+    make_streams: MakeStreams, tmp_path: Path
+) -> None:
+    """The connection is closed then, and its stall is told with the counts of the next one."""
+    clip = clips.recorded(clips.make(tmp_path / "clip.ts", "-an", "-c:v", "libx264", seconds=1))
+    media = b"".join(
+        b"$" + bytes((channel,)) + len(data).to_bytes(2) + data
+        for channel, data, _time in clip.packets
+    )
+    counts: list[LinkCounts] = []
+    with SilentCamera(media) as camera:
+        silent = Server({1: ("127.0.0.1", camera.port, "/")})
+        streams = make_streams(silent, silence=0.5, pauses=(0.0,))
+        streams.on_counts(lambda _key, count: counts.append(count))
+        with streams.watch(FIRST, MP4, "otto"):
+            until(lambda: len(counts) >= 3, what="three connections have ended")
+    assert [count.stalls for count in counts[:3]] == [0, 1, 1]
+
+
 def test_a_camera_that_floods_costs_only_itself(make_streams: MakeStreams, server: Server) -> None:
     packet = bytes.fromhex("8060000000000000000000017c00") + bytes(1400)
     flood = (b"$\x00" + len(packet).to_bytes(2) + packet) * 50
@@ -378,6 +399,7 @@ ORPHAN = """
 import sys, time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tests.video import clips
 from tests.video.rtsp_opener import Server
 from video.model import SegmentPlan, StreamKey
 from video.streams import Streams
