@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, delete, insert, or_, select, update
+from sqlalchemy import Select, case, delete, insert, or_, select, update
 
 from store.sql import long_write, translated_errors
 from video.outages import EVERYTHING, RUNNING, Outage
@@ -36,9 +36,13 @@ def end(engine: "Engine", id: int, ended: datetime, cause: str = "") -> None:
 
 
 def end_all(engine: "Engine", ended: datetime) -> None:
-    """End what lasted when the program was killed; those of an earlier start never ended."""
+    """End what lasted when the program was killed, but nothing before it began: the program may
+    have noted less lately that it runs."""
+    column = outages.c
+    change = update(outages).where(column.ended.is_(None))
+    at_least = case((column.began > ended, column.began), else_=ended)
     with translated_errors(), engine.begin() as connection:
-        connection.execute(update(outages).where(outages.c.ended.is_(None)).values(ended=ended))
+        connection.execute(change.values(ended=at_least))
 
 
 def last_running(engine: "Engine") -> datetime | None:

@@ -113,6 +113,17 @@ def test_what_lasted_when_the_server_was_killed_ends_with_its_last_sign_of_life(
     ]
 
 
+def test_an_outage_that_began_after_the_last_sign_of_life_ends_when_it_began(
+    engine: Engine,
+) -> None:
+    story = Story(engine)
+    story.goes(0.2, RETRYING, "no response")
+    assert story.rows() == [(3, 0.2, None, OFF)]
+    story.minutes = 30
+    story.start()
+    assert story.rows() == [(3, 0.2, 0.2, OFF)]
+
+
 def test_an_outage_of_the_database_loses_nothing(story: Story) -> None:
     with story.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE outages RENAME TO away")
