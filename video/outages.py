@@ -46,12 +46,13 @@ class Outage:
 
 RESTARTS_WITHIN = timedelta(minutes=5)
 """A camera that restarts by its own plan answers again within this time."""
-OF_SERVER = ("process that read the stream", "this server", "no worker")
+OF_SERVER = ("process that read", "this server", "camera monitor", "internal error")
 OF_REFUSAL = (
     "login",
     "password",
     "certificate",
     "busy",
+    "sessions of the device",
     "viewers",
     "404",
     "453",

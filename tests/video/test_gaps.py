@@ -143,7 +143,12 @@ def test_files_of_both_streams_are_counted_once() -> None:
         ("the device closed the connection", OFF),
         ("the user name or password is wrong", REFUSED),
         ("it is at its limit of viewers (453)", REFUSED),
+        ("all 2 sessions of the device are in use", REFUSED),
         ("The process that read the stream has ended", SERVER),
+        ("The process that reads streams has ended", SERVER),
+        ("This server cannot start a thread to read streams", SERVER),
+        ("Camera Monitor is stopping", SERVER),
+        ("RTSP cameras: internal error (KeyError); see the log", SERVER),
     ],
 )
 def test_the_cause_follows_from_the_reason(reason: str, cause: str) -> None:
