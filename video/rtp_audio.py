@@ -18,6 +18,8 @@ RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 1
 """Of AAC by its index (ISO/IEC 14496-3, table 1.18)."""
 SAMPLES = 1024
 MAX_BLOCK = 65536
+MAX_CONFIG = 256
+"""Bytes; a real AudioSpecificConfig has two to a few dozen."""
 
 
 class PlainAssembler:
@@ -120,13 +122,13 @@ def aac_coding(medium: SessionMedium) -> AudioCoding | None:
         return None
     if medium.encoding == "MP4A-LATM":
         config = _of_latm(config)
-    if len(config) < 2:
+    if not 2 <= len(config) <= MAX_CONFIG:
         return None
     (head,) = struct.unpack("!H", config[:2])
     index, channels = head >> 7 & 15, head >> 3 & 15
     if index >= len(RATES) or not 1 <= channels <= 7:
         return None
-    return AudioCoding("aac", RATES[index], min(channels, 8), config, mp4a(config))
+    return AudioCoding("aac", RATES[index], 8 if channels == 7 else channels, config, mp4a(config))
 
 
 def _of_latm(config: bytes) -> bytes:

@@ -126,6 +126,18 @@ def test_aac_in_latm_is_read() -> None:
     assert [unit.data for unit in result] == [b"abc", b"d" * 256]
 
 
+@pytest.mark.parametrize("config", ["", "1", "14", "xy", "ffff", "1400", "1408" + "00" * 20_000])
+def test_a_configuration_of_aac_that_no_camera_has_means_no_sound(config: str) -> None:
+    """A file cannot hold a large one, and its picture is recorded all the same."""
+    assert aac_coding(medium("mpeg4-generic/16000/1", config=config)) is None
+
+
+def test_eight_channels_of_aac_have_the_number_seven() -> None:
+    coding = aac_coding(medium("mpeg4-generic/48000/8", config="11b8"))
+    assert coding is not None
+    assert coding.channels == 8
+
+
 # -- JPEG -----------------------------------------------------------------------------------
 
 
