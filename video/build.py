@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from fleet.build import FleetPackage
+from fleet.labels import counted
 from fleet.model import Activity
 from fleet.package import Job, Package
 from fleet.texts import sentences
@@ -78,7 +79,7 @@ class VideoPackage(Package):
 
     def forget(self) -> str:
         count = self.library.forget_thumbnails()
-        thumbnails = f"{count} thumbnails" if count else ""
+        thumbnails = counted(count, "thumbnail") if count else ""
         done = (thumbnails, self.schedules.forget(), self.keeping.forget())
         return " and ".join(filter(None, done))
 
