@@ -8,7 +8,7 @@ from typing import TypeVar
 from flask import Response, request
 
 from fleet.model import Device, NotFound
-from video.model import NO_PICTURE, OPENING, RETRYING, Fragment, Init, Picture, StreamState
+from video.model import Fragment, Init, Picture, StreamState
 from video.watching import MJPEG, MP4
 from web.http import live_views, tile_frames
 from web.http.errors import HttpError
@@ -21,9 +21,6 @@ from web.http.visible_fleet import VisibleFleet
 
 First = TypeVar("First", Init, Picture)
 
-FIRST_SECONDS, KEY_FRAME_SECONDS = 12.0, 330.0
-"""How long a first picture is waited for: from a camera that may be off, and from one that sends
-and has its key frames minutes apart."""
 SILENT = 15.0
 """Seconds without a picture after which the response ends."""
 WIDTHS = (320, 640, 960, 1280, MAX_WIDTH)
@@ -160,15 +157,12 @@ def _first(kind: type[First], view: LiveView, line: Connection) -> First:
     """Wait for the beginning, without keeping others waiting. Raises HttpError (503)."""
     line.leave_queue()
     began, may_go_on, state = time.monotonic(), Recheck(view.may_go_on), None
-    limit = FIRST_SECONDS
-    while time.monotonic() - began < limit and may_go_on() and not line.is_over():
+    while time.monotonic() - began < view.patience() and may_go_on() and not line.is_over():
         value = view.next(0.3)
         if isinstance(value, kind):
             return value
         if isinstance(value, StreamState):
             state = value
-            is_sending = state.activity not in (OPENING, RETRYING, NO_PICTURE)
-            limit = KEY_FRAME_SECONDS if is_sending else FIRST_SECONDS
             if kind is Init and state.format and state.format.video and not state.format.codecs:
                 break
     raise _no_picture(state)

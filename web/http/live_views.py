@@ -16,7 +16,18 @@ from fleet.access_fields import SUB_PATH
 from fleet.channels import SOURCE, STREAM, SUB_STREAM, stream_access
 from fleet.model import Device
 from sources.sub_paths import sub_path
-from video.model import MAIN, NO_SUB, SUB, Fragment, Init, Picture, StreamKey, StreamState
+from video.model import (
+    MAIN,
+    NO_SUB,
+    PLAYING,
+    SUB,
+    WAITING,
+    Fragment,
+    Init,
+    Picture,
+    StreamKey,
+    StreamState,
+)
 from video.watching import MJPEG, Watch
 from web.http.auditing import note
 from web.http.authentication import client_address
@@ -29,6 +40,9 @@ RECHECK_EVERY = 0.8
 """Seconds between two checks of a viewer's permission."""
 MAX_UNSENT = 128 << 10
 """Bytes that the kernel keeps for a viewer: more would be an older picture, not a smoother one."""
+FIRST_SECONDS, KEY_FRAME_SECONDS = 12.0, 330.0
+"""How long a first picture is waited for: from a camera that may be off, and from one that sends
+and has its key frames minutes apart."""
 LONGEST_AGENT = 200
 LEAVE_QUEUE = "camera_monitor.leave_queue"
 """In the environment of a request: a function that gives its turn to another one."""
@@ -80,6 +94,10 @@ class LiveView:
         """Call this when there is something to take."""
         self.on_news = self.watch.on_news = on_news
 
+    def patience(self) -> float:
+        """Seconds for which a first picture is waited for."""
+        return patience_for(self.visible.monitor.streams.state(self.key))
+
     def may_go_on(self) -> bool:
         """True while the person is logged in, sees the camera, and may watch it."""
         now = self.visible.refreshed()
@@ -88,6 +106,14 @@ class LiveView:
     def close(self) -> None:
         self.watch.close()
         self.visible.monitor.stream_sessions.end(self.session)
+
+
+def patience_for(state: StreamState | None) -> float:
+    """Seconds for which a first picture of such a stream is waited for. A camera that is connected
+    and sends nothing is waited for no longer than one that is off."""
+    if state is None or state.activity not in (WAITING, PLAYING) or state.picture_at is None:
+        return FIRST_SECONDS
+    return KEY_FRAME_SECONDS if state.picture_at >= state.since else FIRST_SECONDS
 
 
 def may_watch(visible: VisibleFleet, number: int) -> bool:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from tests.accounts.people import PASSWORD
 from tests.gst_server import needs_gst
 from tests.home import Running, until
+from tests.web.crowds import crowd, use
+from tests.web.http.test_slow_clients import worker_of
 from tests.web.live_pictures import (
     DEAD,
     FRAGMENT,
@@ -22,15 +25,18 @@ from tests.web.live_pictures import (
     following,
     monitor_with,
 )
+from video.model import NO_PICTURE, OPENING, PLAYING, RETRYING, WAITING, StreamState
+from web.http.live_views import FIRST_SECONDS, KEY_FRAME_SECONDS, patience_for
 
 pytestmark = needs_gst
 NEXT_PART = b"\r\n--picture\r\nContent-Type: image/jpeg\r\n\r\n"
 NOBODY = 999
+LIMITS = {"MAX_VIEWERS": "6", "MAX_VIEWERS_PER_USER": "4"}
 
 
 @pytest.fixture(scope="module")
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with monitor_with(tmp_path_factory.mktemp("live"), JPEG, MAX_VIEWERS_PER_USER="4") as started:
+    with monitor_with(tmp_path_factory.mktemp("live"), JPEG, **LIMITS) as started:
         yield started
 
 
@@ -142,6 +148,44 @@ def test_one_viewer_too_many_is_told_so(monitor: Running) -> None:
     nine = ",".join([f"{DEAD}:main"] * 36)
     with following(monitor, f"/api/live?tiles={nine}") as page:
         assert page.answer.status == 200, "36 tiles of one page count as four"
+
+
+def test_viewers_and_event_streams_leave_room_and_give_all_back(monitor: Running) -> None:
+    """Before there are accounts, each address is somebody. For 100 viewers and 200 event streams
+    see tests/web/http/test_many_viewers.py."""
+    until_nobody_watches(monitor)
+    pid = worker_of(monitor)
+    path, (threads, descriptors) = f"/api/cameras/{GATE}/live.mp4", use(pid)
+    with crowd(monitor) as clients:
+        clients.join(30, "/api/events", "127.0.0.2", Accept="text/event-stream")
+        clients.join(4, path, "127.0.0.3")
+        clients.join(2, f"/v0/api/cctv/cameras/{JPEG}/stream/", "127.0.0.4")
+        until(lambda: all(each.received for each in clients.clients), what="all are served")
+        assert {each.status for each in clients.clients} == {200}
+        more_threads, more = use(pid)
+        print(f"{more_threads - threads} threads and {more - descriptors} descriptors more")
+        assert more_threads - threads < 36 + 10
+        assert more - descriptors < 36 + 20
+        refused = monitor.get(path)
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "30")
+        assert refused.json["error"] == "There are already 6 live views"
+        assert monitor.get("/api/cameras").status == monitor.get("/").status == 200
+    until_nobody_watches(monitor)
+    until(lambda: use(pid)[1] <= descriptors + 4, 30, "the descriptors are given back")
+
+
+def test_a_first_picture_is_waited_for_as_long_as_the_camera_sends() -> None:
+    before, since = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
+    after = datetime(2026, 3, 1, 12, 2, tzinfo=UTC)
+    seen = {
+        (activity, at): patience_for(StreamState(activity, since, picture_at=at))
+        for activity in (OPENING, RETRYING, NO_PICTURE, WAITING, PLAYING)
+        for at in (None, before, after)
+    }
+    long = {key for key, seconds in seen.items() if seconds == KEY_FRAME_SECONDS}
+    assert long == {(WAITING, after), (PLAYING, after)}
+    assert {seconds for key, seconds in seen.items() if key not in long} == {FIRST_SECONDS}
+    assert patience_for(None) == FIRST_SECONDS
 
 
 def test_a_viewer_that_reads_nothing_is_cut_off_and_disturbs_nobody(monitor: Running) -> None:
