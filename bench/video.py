@@ -60,7 +60,7 @@ def video(folder: Path) -> list[Row]:
             rows = _viewer_rows(process, large[0], idle, clips["large"])
             rows += _tile_rows(process, small, idle)
             rows += [_first_picture(process, large[1 : 1 + COLD])]
-            rows += _recording_rows(process, large, idle, folder, ports["large"])
+            rows += _recording_rows(process, large, folder, ports["large"])
     return rows
 
 
@@ -230,11 +230,10 @@ def _first_picture(process: Process, cameras: list[int]) -> Row:
     return Row("first picture of a camera that nobody watches", median(times), "ms", note=note)
 
 
-def _recording_rows(
-    process: Process, cameras: list[int], idle: float, folder: Path, port: int
-) -> list[Row]:
+def _recording_rows(process: Process, cameras: list[int], folder: Path, port: int) -> list[Row]:
     time.sleep(LINGER)
-    before = memory(process)
+    # What a start does is over by now, so that nothing hides the little that a recording takes.
+    before, idle = memory(process), cpu_share(process)
     _record(process, cameras[:1])
     time.sleep(SETTLE)
     single = cpu_share(process) - idle
