@@ -14,6 +14,7 @@ from fleet.package import Job, Package
 from fleet.texts import sentences
 from store.json_file import CannotOpen
 from store.sql import Unreachable
+from video.camera_plans import CameraPlans
 from video.cleaning import Cleaner
 from video.coverage import CoverageReader
 from video.due_watch import DueWatch
@@ -147,4 +148,5 @@ def _open_keeping(
             tracker.devices, lambda findings: tracker.apply(findings, clock()), clock, monotonic
         ),
         due_devices(schedules.schedules, tracker.fleet, clock),
+        CameraPlans(engine, tracker.fleet, clock),
     )

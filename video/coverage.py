@@ -5,22 +5,22 @@ among them; where one of these does not open, all of them are.
 """
 
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet.model import Fleet
-from video import coverage_rows, outage_rows, schedule_rows
+from video import coverage_rows, outage_rows, plan_rows
 from video.coverage_rows import IndexedFile
 from video.day_line import Stretch
-from video.due import recorded_devices
-from video.gaps import Coverage, coverage
+from video.due import followed
+from video.gaps import Coverage, coverage, joined, subtract
 from video.mp4_boxes import BrokenMp4, boxes
 from video.mp4_fragments import opened, read_at
-from video.schedule import Schedule, occurrences
-from video.schedule_rows import StoredSchedule
+from video.plan_rows import ALWAYS, RETIRED
+from video.schedule import occurrences
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -64,32 +64,47 @@ class CoverageReader:
         """The coverage of those of these devices that were to be recorded or have files, in this
         order. Raises Unreachable."""
         span = Stretch(since, max(since, min(until, self._clock() - SETTLED)))
-        expected = self._expected(devices, span)
         redirects = self._fleet().redirects
+        # What became part of it had recordings of its own.
+        numbers = {
+            device: [device, *(old for old, new in redirects.items() if new == device)]
+            for device in devices
+        }
+        expected = self._expected(numbers, span)
         reports = []
-        for device in devices:
-            # What became part of it had recordings of its own.
-            ids = [device, *(old for old, new in redirects.items() if new == device)]
+        for device, ids in numbers.items():
             files = coverage_rows.files(self._engine, ids, *span)
-            if files or expected.get(device):
+            if files or expected[device]:
                 outages = outage_rows.between(self._engine, ids, *span)
                 present, damaged, checked = self._opened(files)
-                result = coverage(span, expected.get(device, ()), present, damaged, outages)
+                result = coverage(span, expected[device], present, damaged, outages)
                 reports.append(CameraCoverage(device, result, len(files), checked, len(damaged)))
         return reports
 
     # -- what is expected ----------------------------------------------------------------
 
-    def _expected(self, devices: Sequence[int], span: Stretch) -> dict[int, list[Stretch]]:
-        expected = coverage_rows.automatic(self._engine, devices, *span)
-        wanted, fleet = set(devices), self._fleet()
-        for stored in schedule_rows.load(self._engine):
-            for schedule, part in _versions(stored, span):
-                times = [Stretch(*each) for each in occurrences(schedule, *part)]
-                for device in recorded_devices(schedule, fleet) if times else ():
-                    if device.id in wanted:
-                        expected.setdefault(device.id, []).extend(times)
-        return expected
+    def _expected(
+        self, devices: Mapping[int, Sequence[int]], span: Stretch
+    ) -> dict[int, list[Stretch]]:
+        """The times at which devices were to be recorded, by what was true at each time. `devices`
+        has the numbers that each of them had."""
+        numbers = [id for ids in devices.values() for id in ids]
+        always = plan_rows.camera_times(self._engine, ALWAYS, numbers, *span)
+        retired = plan_rows.camera_times(self._engine, RETIRED, [*devices], *span)
+        times = {
+            device: [stretch for id in ids for stretch in always.get(id, ())]
+            for device, ids in devices.items()
+        }
+        redirects = self._fleet().redirects
+        for schedule, valid in plan_rows.plans(self._engine, *span):
+            due = [Stretch(*each) for each in occurrences(schedule, *valid)]
+            for device in followed(schedule.devices, redirects) if due else ():
+                if device in times:
+                    times[device].extend(due)
+        return {
+            device: subtract(joined(due, span), joined(retired.get(device, ()), span))
+            for device, due in times.items()
+        }
 
     # -- what is there -------------------------------------------------------------------
 
@@ -147,15 +162,3 @@ def _sample(files: Sequence[IndexedFile]) -> Iterator[IndexedFile]:
     step = max(1.0, (len(good) - 1) / (SAMPLE - 1))
     for number in range(min(len(good), SAMPLE)):
         yield good[min(round(number * step), len(good) - 1)]
-
-
-def _versions(stored: StoredSchedule, span: Stretch) -> Iterator[tuple[Schedule, Stretch]]:
-    """A schedule as it was in each part of a time, as far as that is known: now, and before its
-    last change."""
-    end = min(span.end, stored.deleted_at or span.end)
-    changed = stored.changed_at if stored.previous else stored.created_at
-    parts = [(stored.schedule, Stretch(max(span.start, changed), end))]
-    if stored.previous:
-        before = Stretch(max(span.start, stored.created_at), min(end, changed))
-        parts.insert(0, (stored.previous, before))
-    yield from ((schedule, part) for schedule, part in parts if part.start < part.end)

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import or_, select
 
 from store.sql import translated_errors
-from video.day_line import Stretch
-from video.recorded import AUTO
 from video.segment_rows import LONGEST
-from video.tables import recordings, segments
+from video.tables import segments
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -57,21 +55,3 @@ def files(
     with translated_errors(), engine.connect() as connection:
         rows = connection.execute(query.order_by(column.started_at, column.id))
         return [IndexedFile(*row) for row in rows]
-
-
-def automatic(
-    engine: "Engine", devices: Sequence[int], since: datetime, until: datetime
-) -> dict[int, list[Stretch]]:
-    """When these devices were recorded because they always are, whether or not pictures came."""
-    column = recordings.c
-    query = select(column.device, column.started_at, column.ended_at).where(
-        column.device.in_(devices),
-        column.kind == AUTO,
-        column.started_at < until,
-        or_(column.ended_at.is_(None), column.ended_at > since),
-    )
-    stretches: dict[int, list[Stretch]] = {}
-    with translated_errors(), engine.connect() as connection:
-        for device, start, end in connection.execute(query):
-            stretches.setdefault(device, []).append(Stretch(start, end or until))
-    return stretches

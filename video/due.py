@@ -62,7 +62,12 @@ def followed(devices: Sequence[int], redirects: Mapping[int, int]) -> tuple[int,
 
 def is_always_recorded(device: Device) -> bool:
     """True if the device is recorded without any schedule."""
-    return bool(device.recording.get("auto_record")) and device.retired_at is None
+    return is_set_to_record(device) and device.retired_at is None
+
+
+def is_set_to_record(device: Device) -> bool:
+    """True if the device is to be recorded without any schedule, as long as it is not retired."""
+    return bool(device.recording.get("auto_record"))
 
 
 def quality_of(device: Device) -> str:

@@ -12,7 +12,8 @@ from fleet.model import Device, Fleet
 from fleet.package import Job
 from store.json_file import CannotKeep
 from store.sql import Unreachable
-from video import link_rows, outage_rows
+from video import link_rows, outage_rows, plan_rows
+from video.camera_plans import CameraPlans
 from video.cleaning import Cleaner, space_of
 from video.coverage import CoverageReader
 from video.due import due_now
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 CLEAN_EVERY = 5.0
 """Seconds between two looks at the free space of the disk."""
 KEPT = timedelta(days=400)
-"""How long outages and the quality of links are kept."""
+"""How long outages, former plans and the quality of links are kept."""
 LINK_DAYS = 30
 
 
@@ -47,6 +48,7 @@ class Keeping:
     coverage: CoverageReader
     watch: RecordingWatch
     due: Callable[[], Iterable[int]]
+    plans: CameraPlans
     outages: OutageLog = field(init=False)
     links: LinkLog = field(init=False)
     recorder: Recorder | None = None
@@ -89,10 +91,11 @@ class Keeping:
             return
 
     def forget(self) -> str:
-        """Delete old outages and days of links. Raises Unreachable."""
+        """Delete old outages, plans and days of links. Raises Unreachable."""
         before = self.clock() - KEPT
         number = outage_rows.forget(self.engine, before)
         number += link_rows.forget(self.engine, before.date())
+        number += plan_rows.forget(self.engine, before)
         return counted(number, "note") + " about streams" if number else ""
 
     def trouble(self) -> str:
@@ -113,9 +116,10 @@ class Keeping:
         return link_rows.since(self.engine, device, first)
 
     def _clean(self) -> str:
-        """Delete what must go. The outages are written in any case. Raises Unreachable."""
+        """Delete what must go. Outages and plans are written in any case. Raises Unreachable."""
         self.outages.note_disk(self.trouble())
         self.outages.flush()
+        self.plans.note()
         return self.cleaner.run()
 
     def _judge(self) -> None:

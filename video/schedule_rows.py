@@ -1,14 +1,16 @@
 """Rows of schedules. Every function raises Unreachable, and Damaged for a bad value."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from datetime import date, datetime, time
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
 from store.sql import translated_errors
+from video import plan_rows
 from video.schedule import Schedule
+from video.schedule_json import as_json, of_json, with_tuples
 from video.tables import schedules
 
 if TYPE_CHECKING:
@@ -46,14 +48,17 @@ def add(engine: "Engine", stored: StoredSchedule) -> int:
     """Insert a schedule and return its number."""
     query = insert(schedules).returning(schedules.c.id)
     with translated_errors(), engine.begin() as connection:
-        return int(connection.execute(query, _row(stored)).scalar_one())
+        id = int(connection.execute(query, _row(stored)).scalar_one())
+        plan_rows.keep(connection, replace(stored.schedule, id=id), stored.created_at, False)
+        return id
 
 
-def save(engine: "Engine", stored: StoredSchedule) -> None:
-    """Write a schedule in place of the one with its number."""
+def save(engine: "Engine", stored: StoredSchedule, now: datetime) -> None:
+    """Write a schedule in place of the one with its number; what it said until now is kept."""
     query = update(schedules).where(schedules.c.id == stored.id)
     with translated_errors(), engine.begin() as connection:
         connection.execute(query.values(**_row(stored)))
+        plan_rows.keep(connection, stored.schedule, now, stored.deleted_at is not None)
 
 
 def remove_deleted(engine: "Engine", before: datetime) -> int:
@@ -74,42 +79,20 @@ def _row(stored: StoredSchedule) -> dict[str, Any]:
         "created_at": stored.created_at,
         "changed_at": stored.changed_at,
         "revision": stored.revision,
-        "previous": _as_json(stored.previous) if stored.previous else None,
+        "previous": as_json(stored.previous) if stored.previous else None,
         "deleted_at": stored.deleted_at,
     }
 
 
 def _stored(row: Mapping[Any, Any]) -> StoredSchedule:
     values = {name: row[name] for name in FIELDS}
-    schedule = Schedule(row["id"], **_with_tuples(values))
+    schedule = Schedule(row["id"], **with_tuples(values))
     return StoredSchedule(
         schedule,
         row["by"],
         row["created_at"],
         row["changed_at"],
         row["revision"],
-        _of_json(row["id"], row["previous"]) if row["previous"] else None,
+        of_json(row["id"], row["previous"]) if row["previous"] else None,
         row["deleted_at"],
     )
-
-
-def _as_json(schedule: Schedule) -> dict[str, Any]:
-    values = asdict(schedule)
-    del values["id"]
-    for name in ("start_time", "end_time", "start_date", "end_date"):
-        values[name] = values[name].isoformat() if values[name] else None
-    return values
-
-
-def _of_json(id: int, values: Mapping[str, Any]) -> Schedule:
-    read = dict(values)
-    for name, kind in (("time", time), ("date", date)):
-        for side in ("start", "end"):
-            text = read.get(f"{side}_{name}")
-            read[f"{side}_{name}"] = kind.fromisoformat(text) if text else None
-    return Schedule(id, **_with_tuples(read))
-
-
-def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    devices = tuple(int(number) for number in values["devices"])
-    return {**values, "devices": devices, "days": tuple(str(day) for day in values["days"])}

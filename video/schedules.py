@@ -127,7 +127,7 @@ class Schedules:
 
     def _save(self, stored: StoredSchedule) -> StoredSchedule:
         with self._lock:
-            rows.save(self._engine, stored)
+            rows.save(self._engine, stored, self.clock())
             self._all = {**self._all, stored.id: stored}
         self.on_change()
         return stored

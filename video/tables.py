@@ -96,6 +96,32 @@ schedules = Table(
 )
 """When devices are recorded. `previous`: the values before the last change, which undo it."""
 
+schedule_plans = Table(
+    "schedule_plans",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("schedule", Integer, nullable=False),
+    Column("valid_from", UtcDateTime, nullable=False),
+    Column("valid_until", UtcDateTime),
+    Column("plan", JSON, nullable=False),
+    Index("schedule_plans_time", "schedule", "valid_until"),
+    sqlite_autoincrement=True,
+)
+"""What each schedule said and when, also of deleted ones; `plan`: its values as JSON."""
+
+camera_plans = Table(
+    "camera_plans",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("device", Integer, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("valid_from", UtcDateTime, nullable=False),
+    Column("valid_until", UtcDateTime),
+    Index("camera_plans_time", "device", "valid_until"),
+    sqlite_autoincrement=True,
+)
+"""When cameras were recorded always, and when they were retired."""
+
 outages = Table(
     "outages",
     metadata,

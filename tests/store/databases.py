@@ -12,7 +12,7 @@ from tests.store.postgres import Cluster
 
 TABLES = (
     "outages, link_days, schedules, segments, recordings, preferences, audit, tokens, sessions, "
-    "grants, users"
+    "grants, users, schedule_plans, camera_plans"
 )
 
 

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import JSON, Engine, Time, bindparam, text
 
 from fleet.model import Device, Fleet
-from video import outage_rows, recording_rows, schedule_rows, segment_rows
+from store.sql import UtcDateTime, migrate
+from tests.store.revisions import downgrade
+from video import outage_rows, plan_rows, recording_rows, schedule_rows, segment_rows
+from video.camera_plans import CameraPlans
 from video.coverage import SAMPLE, CameraCoverage, CoverageReader
 from video.outages import DAMAGED, OFF, UNKNOWN, Outage
 from video.recorded import AUTO, Recording, Segment
@@ -19,6 +23,29 @@ from video.schedule import DAILY, Schedule
 from video.schedule_rows import StoredSchedule
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+EARLIER = {
+    "name": "Shop",
+    "kind": "daily",
+    "devices": [1],
+    "zone": "UTC",
+    "start_time": "12:00:00",
+    "end_time": "13:00:00",
+    "days": [],
+    "start_date": None,
+    "end_date": None,
+    "is_active": True,
+    "quality": None,
+}
+OLD_SCHEDULE = text(
+    "INSERT INTO schedules (id, name, kind, devices, zone, start_time, end_time, days, is_active, "
+    "created_at, changed_at, revision, previous, \"by\") VALUES (:id, 'Shop', 'daily', :devices, "
+    "'UTC', :first, :last, :days, true, :made, :changed, 1, :before, 'ann')"
+).bindparams(
+    *(bindparam(name, type_=JSON) for name in ("devices", "days")),
+    bindparam("before", type_=JSON(none_as_null=True)),
+    *(bindparam(name, type_=UtcDateTime()) for name in ("made", "changed")),
+    *(bindparam(name, type_=Time()) for name in ("first", "last")),
+)
 HEADER = struct.pack(">I4s8x", 16, b"ftyp") + struct.pack(">I4s8x", 16, b"moov")
 
 
@@ -45,10 +72,24 @@ class Archive:
         path.write_bytes(data)
         return path
 
-    def schedule(self, first: time, last: time, **changes: object) -> None:
+    def schedule(self, first: time, last: time, minutes: float = -9999) -> StoredSchedule:
         schedule = Schedule(0, "Shop", DAILY, (1, 2), "UTC", first, last)
-        known = StoredSchedule(schedule, "otto", at(-9999), at(-9999))
-        schedule_rows.add(self.engine, replace(known, **changes))  # type: ignore[arg-type]
+        known = StoredSchedule(schedule, "otto", at(minutes), at(minutes))
+        id = schedule_rows.add(self.engine, known)
+        return replace(known, schedule=replace(schedule, id=id))
+
+    def change(self, known: StoredSchedule, minutes: float, **changes: Any) -> StoredSchedule:
+        known = replace(known, schedule=replace(known.schedule, **changes))
+        schedule_rows.save(self.engine, known, at(minutes))
+        return known
+
+    def delete(self, known: StoredSchedule, minutes: float) -> None:
+        schedule_rows.save(self.engine, replace(known, deleted_at=at(minutes)), at(minutes))
+
+    def note(self, minutes: float, *devices: Device) -> None:
+        """Note what is true of these cameras at a time, which other cameras are not."""
+        fleet = Fleet({device.id: device for device in devices})
+        CameraPlans(self.engine, lambda: fleet, lambda: at(minutes)).note()
 
     def hour(self) -> list[CameraCoverage]:
         """The coverage of the hour after noon."""
@@ -122,22 +163,71 @@ def test_files_that_the_index_calls_damaged_are_not_there(archive: Archive) -> N
     assert gaps(archive.hour()[0]) == [(0, 5, DAMAGED)]
 
 
-def test_a_schedule_is_judged_as_it_was_at_the_time(archive: Archive) -> None:
-    old = Schedule(0, "Shop", DAILY, (1,), "UTC", time(12), time(12, 40))
-    archive.schedule(time(12, 30), time(13), previous=old, changed_at=at(20))
-    archive.schedule(time(12, 50), time(13), created_at=at(55), changed_at=at(55))
-    archive.schedule(time(12, 20), time(13), deleted_at=at(25))
+def test_a_schedule_is_judged_as_it_was_at_the_time(engine: Engine, tmp_path: Path) -> None:
+    """12:00 to 12:40 for the first 10 minutes, then off, then 12:30 to 13:00 for camera 1."""
+    archive = Archive(engine, tmp_path)
+    known = archive.schedule(time(12), time(12, 40))
+    known = archive.change(known, 10, is_active=False)
+    known = archive.change(known, 20, is_active=True, devices=(1,))
+    known = archive.change(known, 35, start_time=time(12, 30), end_time=time(13))
+    archive.delete(known, 50)
+    known = archive.change(known, 55)  # The deletion was undone.
     first, second = archive.hour()
-    assert first.coverage.expected == (20 + 5 + 30) * 60
-    assert second.coverage.expected == (5 + 30) * 60
+    assert first.coverage.expected == (10 + 15 + 15 + 5) * 60
+    assert second.coverage.expected == 10 * 60
+    idle = [(gap.start, gap.end) for gap in first.coverage.unscheduled]
+    assert idle == [(at(10), at(20)), (at(50), at(55))]
 
 
-def test_a_camera_that_is_always_recorded_is_expected_while_that_was_on(archive: Archive) -> None:
-    for start, end in ((-30, 10), (40, None)):
-        row = Recording(3, "main", "Always", AUTO, at(start), ended_at=end and at(end))
-        recording_rows.add(archive.engine, row)
+def test_what_a_deleted_schedule_said_outlives_it_until_it_is_old(archive: Archive) -> None:
+    archive.delete(archive.schedule(time(12), time(13)), 30)
+    archive.schedule(time(12, 50), time(13), 55)
+    assert schedule_rows.remove_deleted(archive.engine, at(31)) == 1
+    assert archive.hour()[0].coverage.expected == (30 + 5) * 60
+    assert plan_rows.forget(archive.engine, at(30)) == 0
+    assert plan_rows.forget(archive.engine, at(31)) == 1
+    assert archive.hour()[0].coverage.expected == 5 * 60
+
+
+def test_a_camera_that_is_always_recorded_is_expected_while_that_was_on(
+    engine: Engine, tmp_path: Path
+) -> None:
+    archive = Archive(engine, tmp_path)
+    off = Device(3, "camera", "here", ("row:3",))
+    on = replace(off, recording={"auto_record": True})
+    for minutes, device in ((-30, on), (10, off), (40, on), (50, on)):
+        archive.note(minutes, device)
     [camera] = archive.hour()
     assert (camera.device, camera.coverage.expected) == (3, 1800)
+
+
+def test_a_retired_camera_is_expected_until_it_was_retired(archive: Archive) -> None:
+    archive.schedule(time(12), time(13))
+    used = Device(1, "camera", "here", ("row:1",))
+    for minutes, device in (
+        (0, used),
+        (20, replace(used, retired_at=at(15))),
+        (40, used),
+        (59, used),
+    ):
+        archive.note(minutes, device)
+    assert [camera.coverage.expected for camera in archive.hour()] == [35 * 60, 3600]
+
+
+def test_plans_of_an_older_version_are_kept(engine: Engine, tmp_path: Path) -> None:
+    downgrade(engine, "0013")
+    archive = Archive(engine, tmp_path)
+    old = (
+        {"id": 1, "first": time(12, 30), "last": time(13), "changed": at(20), "before": EARLIER},
+        {"id": 2, "first": time(12), "last": time(12, 5), "changed": at(-9999), "before": None},
+    )
+    with engine.begin() as connection:
+        for row in old:
+            more = {"devices": [row["id"]], "days": [], "made": at(-9999)}
+            connection.execute(OLD_SCHEDULE, {**row, **more})
+    recording_rows.add(engine, Recording(3, "main", "Always", AUTO, at(-30), ended_at=at(10)))
+    migrate(engine)
+    assert [camera.coverage.expected for camera in archive.hour()] == [3000, 300, 600]
 
 
 def test_what_is_still_to_come_is_not_missing(archive: Archive) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from fleet.model import Device, Fleet, Invalid, NotFound, Refused
 from store.sql import migrate
 from tests.home import Clock, until
+from video import plan_rows
 from video import schedules as registry
 from video.due import AUTO_NAME, Due, due_now, next_change_of, overlapping
 from video.due_watch import DueWatch
@@ -84,6 +85,26 @@ def test_each_change_is_undone_by_its_number(schedules: Schedules) -> None:
     new = schedules.add(NIGHTS, "ann")
     schedules.undo(new.id, new.revision)
     assert [stored.id for stored in schedules.listed()] == [added.id]
+
+
+def test_what_a_schedule_said_is_kept_with_its_time(
+    schedules: Schedules, engine: Engine, clock: Clock
+) -> None:
+    start = clock.now
+    added = schedules.add(NIGHTS, "ann")
+    clock.forward(hours=1)
+    schedules.set_active(added.id, False)
+    clock.forward(hours=1)
+    deleted = schedules.delete(added.id)
+    clock.forward(hours=1)
+    schedules.undo(deleted.id, deleted.revision)
+    clock.forward(hours=1)
+    schedules.forget_devices(NIGHTS.devices)
+    kept = [
+        (plan.schedule.is_active, *((at - start).total_seconds() / 3600 for at in plan.valid))
+        for plan in plan_rows.plans(engine, start, start + timedelta(hours=9))
+    ]
+    assert kept == [(True, 0, 1), (False, 1, 2), (False, 3, 4)]
 
 
 def test_an_undo_does_not_take_back_what_another_person_changed(schedules: Schedules) -> None:

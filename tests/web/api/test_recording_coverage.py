@@ -9,7 +9,7 @@ import pytest
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from tests.web.closed import Visitor, body_of, visitors
-from video import link_rows, outage_rows, schedule_rows
+from video import link_rows, outage_rows, plan_rows, schedule_rows
 from video.build import VideoPackage
 from video.due import Due
 from video.link_quality import LinkDay
@@ -161,8 +161,10 @@ def test_what_streams_report_becomes_findings_outages_and_link_quality(archive, 
     for note in video.streams._on_state:
         note(key, silent)
     video.keeping.links.note(key, LinkCounts(10, 150, 2_500_000, 0, 0, 0, 2))
+    ada.ask("PATCH", "/api/cameras/2", json={"auto_record": True})
     [job] = video.keeping.jobs()
     job.run()
+    assert plan_rows.current_cameras(video.keeping.engine) == {(2, plan_rows.ALWAYS)}
     assert video.keeping.tick() == ""
     findings = body_of(ada.get("/api/camera/2"))["findings"]
     assert [(each["kind"], each["source"]) for each in findings] == [("video.none", "video")]
