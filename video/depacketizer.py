@@ -108,7 +108,8 @@ class Depacketizer:
 
     def _add(self, opened: OpenedMedium, medium: SessionMedium) -> None:
         assembler, coding = _assembler(medium)
-        if assembler is None:
+        is_sound = coding is not None
+        if assembler is None or is_sound != (opened.kind == AUDIO):
             what = "sound" if opened.kind == AUDIO else "video"
             self.notes.append(f"The {what} ({medium.encoding or 'unknown'}) is left out.")
             return

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"(\d{8}T\d{6})(\d{3})Z\.(main|sub)\.mp4", re.ASCII)
+MOST_DIGITS = 9
+"""Of the number of a device, which is the name of its folder."""
 GONE = "The file is gone."
 EMPTY = "The file holds no picture."
 RESTART = "restart"
@@ -58,7 +60,7 @@ def heal(
     """Make rows and files agree, but for those that grow, each as device and name.
 
     The folder must be proved: with an empty one below a share that is gone, every file would be
-    missing. Raises Unreachable and OSError.
+    missing. What else people put there is left alone. Raises Unreachable and OSError.
     """
     closed = 0
     for segment in segment_rows.unclosed(engine):
@@ -68,7 +70,11 @@ def heal(
     added = gone = back = 0
     for device in sorted(segment_rows.devices(engine) | set(_devices_in(folder))):
         known = segment_rows.known(engine, device)
-        there = {name for name in _names_in(folder / str(device)) if NAME.fullmatch(name)}
+        try:
+            there = {name for name in _names_in(folder / str(device)) if NAME.fullmatch(name)}
+        except OSError as error:
+            log.warning("The recordings of device %d cannot be read: %s", device, error.strerror)
+            continue
         missing = [row.id for name, row in known.items() if name not in there and not row.damaged]
         segment_rows.mark_damaged(engine, missing, GONE)
         returned = [row.id for name, row in known.items() if name in there and row.damaged == GONE]
@@ -124,16 +130,22 @@ def read_file(path: Path, device: int, *, trims: bool = True) -> Segment:
         return replace(segment, damaged=f"{error}.")
     if not len(scanned):
         return replace(segment, header=len(scanned.header.data), damaged=EMPTY)
+    try:
+        ended_at = started_at + timedelta(seconds=scanned.duration)
+    except OverflowError:
+        return replace(segment, damaged="Its name has no believable time.")
     end = scanned.offsets[-1] + scanned.sizes[-1]
     if end < size and trims:
         with suppress(OSError):  # a reader ignores what is behind the last whole fragment
             os.truncate(path, end)
     frames = sum(_frames(path, scanned))
+    if not frames:
+        return replace(segment, size=end, header=len(scanned.header.data), damaged=EMPTY)
     video = scanned.header.video
     width, height = unpack(">HH", video.entry, 28, len(video.entry))
     return replace(
         segment,
-        ended_at=started_at + timedelta(seconds=scanned.duration),
+        ended_at=ended_at,
         size=end,
         header=len(scanned.header.data),
         frames=frames,
@@ -159,8 +171,9 @@ def _named(name: str) -> tuple[datetime, str]:
 
 
 def _devices_in(folder: Path) -> Iterator[int]:
-    """The numbers of the devices that have a folder."""
-    return (int(name) for name in _names_in(folder) if name.isascii() and name.isdecimal())
+    """The numbers of the devices that have a folder; other names are not ours."""
+    names = (name for name in _names_in(folder) if name.isascii() and name.isdecimal())
+    return (int(name) for name in names if len(name) <= MOST_DIGITS and name == str(int(name)))
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -185,7 +198,8 @@ def _frames_of(moof: bytes, video: int) -> int:
         parts: Mapping[bytes, int] = {
             box.kind: box.body for box in boxes(moof, traf.body, traf.end)
         }
-        if unpack(">I", moof, parts[b"tfhd"] + 4, traf.end)[0] == video:
+        is_video = unpack(">I", moof, parts[b"tfhd"] + 4, traf.end)[0] == video
+        if is_video and b"trun" in parts:
             total += unpack(">I", moof, parts[b"trun"] + 4, traf.end)[0]
     return total
 

@@ -14,6 +14,9 @@ from video.mp4_boxes import NOT_SYNC, as_box
 BASE_IS_MOOF = 0x20000
 EVERY_SAMPLE = 0x1 | 0x100 | 0x200 | 0x400 | 0x800
 """A `trun` with the place of its data, and of each sample duration, size, flags and offset."""
+LONGEST, LATEST = (1 << 32) - 1, (1 << 31) - 1
+"""Ticks that fit into a `trun`: 13 hours of video, and half of that. A server that was suspended
+has such distances between two packets; the next fragment names its time again."""
 KEY, OTHER = 0x2000000, 0x1000000 | NOT_SYNC
 """Flags of a sample that needs no other one, and of one that does (8.8.3.1)."""
 START = b"\0\0\x01"
@@ -60,10 +63,10 @@ def _track_fragment(run: Run, start: int) -> bytes:
     values = [
         struct.pack(
             ">IIIi",
-            sample.duration,
+            min(sample.duration, LONGEST),
             len(sample.data),
             KEY if sample.is_key else OTHER,
-            sample.offset,
+            min(sample.offset, LATEST),
         )
         for sample in run.samples
     ]

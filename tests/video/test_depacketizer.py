@@ -224,6 +224,23 @@ def test_what_is_not_known_is_left_out_with_a_sentence(recorded: Packets) -> Non
     assert depacketizer.format.notes == ("The sound (GSM) is left out.",)
 
 
+@pytest.mark.parametrize(
+    ("name", "lie", "note"),
+    [
+        ("h264", (b"H264/90000", b"PCMU/8000"), "The video (PCMU) is left out."),
+        ("pcma", (b"PCMA/8000", b"H264/90000"), "The sound (H264) is left out."),
+    ],
+)
+def test_sound_that_is_called_video_is_left_out(
+    recorded: Packets, name: str, lie: tuple[bytes, bytes], note: str
+) -> None:
+    stream = recorded(name)
+    depacketizer = Depacketizer(stream.description.replace(*lie), stream.media)
+    assert depacketizer.notes == [note]
+    kinds = {packet.kind for packet in depacketizer.packets_from(stream.arrivals())}
+    assert kinds == ({VIDEO} if name == "pcma" else set())
+
+
 @pytest.mark.parametrize("name", ["h264", "h265", "mjpeg", "aac"])
 def test_broken_packets_raise_nothing_and_the_next_key_frame_is_whole(
     recorded: Packets, name: str

@@ -102,6 +102,27 @@ def test_a_file_without_a_row_is_read(disk: Disk, pictures: list[EncodedPacket])
     )  # fmt: skip
 
 
+def test_nothing_that_people_put_into_the_folder_keeps_it_from_being_compared(
+    disk: Disk, pictures: list[EncodedPacket]
+) -> None:
+    """A comparison that fails is made again each second, and nothing is recorded before it."""
+    report = disk.write(pictures)
+    whole = report.path.read_bytes()
+    for name in ("20261130120000000000", "9" * 200, "007", "0", "\u0663"):
+        (disk.folder / name).mkdir()
+    (disk.folder / "8").symlink_to(disk.folder / "8")
+    odd = {"20261130T130000000Z.main.mp4": whole.replace(b"trun", b"free")}
+    odd["99991231T235959999Z.main.mp4"] = whole
+    for name, content in odd.items():
+        (disk.folder / "7" / name).write_bytes(content)
+    assert disk.heal() == Healed(added=3)
+    damaged = {name: row.damaged for name, row in segment_rows.known(disk.engine, 7).items()}
+    assert damaged.pop(report.path.name) == ""
+    assert set(damaged) == set(odd)
+    assert all(damaged.values())
+    assert disk.heal() == Healed()
+
+
 @pytest.mark.parametrize("encoding", ["h265", "mjpeg"])
 def test_the_codec_of_a_file_without_a_row_is_known(
     disk: Disk, tmp_path: Path, encoding: str

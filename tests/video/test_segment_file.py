@@ -141,6 +141,18 @@ def test_a_stream_that_stalls_leaves_nothing_in_memory(
     assert times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 7.5, 7.6, 7.7, 7.8])
 
 
+def test_a_server_that_was_suspended_for_a_day_goes_on_with_the_file(
+    recorded: Recorded, pictures: list[EncodedPacket]
+) -> None:
+    """The distance of two pictures has more ticks than a file can say."""
+    day = 86400
+    late = [replace(packet, dts=packet.dts + day, pts=packet.pts + day) for packet in pictures[5:9]]
+    late[0] = replace(late[0], dts=pictures[4].dts + 0.1)  # shown much later than decoded
+    [report] = recorded.write([*pictures[:5], *late]).closed()
+    assert seconds(report) == (0, pytest.approx(day + 0.9))
+    assert len(encoded.frames_of(report.path)) == 9
+
+
 def test_pictures_shown_in_another_order_stay_so(recorded: Recorded, folder: Path) -> None:
     path = encoded.make_clip(folder / "b.ts", "-c:v", "libx264", "-bf", "2", "-g", "20", seconds=2)
     [report] = recorded.write(encoded.pictures(path)).closed()
