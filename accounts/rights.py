@@ -49,6 +49,7 @@ RULES = {
     "video.view": _view_rule(),
     "recording.view": _view_rule(),
     "recording.download": Rule("viewer", "view", "download", reads=True),
+    "recording.share": Rule("viewer", "view", "download"),
     "recording.control": Rule("operator", "control", "record"),
     "recording.edit": Rule("operator", "control", "record"),
     "schedule.view": _view_rule(),

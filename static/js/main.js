@@ -21,6 +21,7 @@ import { toast, toastNotice } from "./toast.js";
 import { followRange } from "./range.js";
 import { inbox } from "./inbox.js";
 import { recordButton } from "./record.js";
+import { shareForm } from "./share.js";
 import { suggestions } from "./suggest.js";
 
 keepTimesCurrent();
@@ -43,6 +44,7 @@ if (document.getElementById("film")) import("./film.js").then(({ film }) => film
 if (document.getElementById("week")) import("./week.js").then(({ drawWeek }) => drawWeek(), () => {});
 followRange();
 recordButton();
+shareForm();
 if (document.getElementById("inbox-card")) inbox();
 if (document.getElementById("event-list")) followAllEvents();
 if (document.getElementById("fleet") || document.getElementById("top")) {

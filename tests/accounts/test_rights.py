@@ -46,6 +46,7 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "video.view": (*LOOK, "read operate"),
     "recording.view": (*LOOK, "read operate"),
     "recording.download": (EVERYBODY, WITH_RIGHT, "read operate"),
+    "recording.share": (EVERYBODY, NOWHERE, "operate"),
     "recording.control": (STAFF, NOWHERE, "operate"),
     "recording.edit": (STAFF, NOWHERE, "operate"),
     "schedule.view": (*LOOK, "read operate"),

@@ -68,6 +68,8 @@ OWN_LOOK = " L+++       ++  ++  ++  ++"
 OWN_KEYS = " L+++       ++  ++  --  --"
 # Change recordings: operators, and whom a camera is granted to with the right to record.
 KEEP = "     L-++       --  --  -+  ++"
+# Share recordings: whom one can be granted to with the right to download, and tokens that operate.
+SHARE = "    L+++       --  --  -+  ++"
 
 TABLE = {
     ("GET", "/static/<path:filename>"): OPEN,
@@ -286,13 +288,15 @@ TABLE = {
     ("POST", "/recordings/<int:id>/protect"): KEEP,
     ("POST", "/recordings/<int:id>/delete"): KEEP,
     ("POST", "/recordings/<int:id>/restore"): KEEP,
+    ("GET", "/recordings/<int:id>/link"): SEE_ALL,
+    ("POST", "/recordings/<int:id>/link"): SHARE,
     ("GET", "/api/recordings/<int:id>"): SEE_ALL,
     ("PATCH", "/api/recordings/<int:id>"): KEEP,
     ("DELETE", "/api/recordings/<int:id>"): KEEP,
     ("POST", "/api/recordings/<int:id>/restore"): KEEP,
     ("GET", "/api/recordings/<int:id>/download"): SEE_ALL,
     ("GET", "/api/recordings/<int:id>/thumbnail.jpg"): SEE_ALL,
-    ("POST", "/api/recordings/<int:id>/link"): SEE_ALL,
+    ("POST", "/api/recordings/<int:id>/link"): SHARE,
     ("GET", "/api/recordings/<int:id>/shared.mp4"): OPEN,
     ("GET", "/api/cameras/<key>/days/<date>"): SEE,
     ("GET", "/api/cameras/<key>/playback"): SEE,

@@ -1,19 +1,19 @@
 """Recordings: the list, one of them, its file, and the day of a camera."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from web.http.actions import recordings
 from web.http.actions.recordings import CHUNKS_AT_ONCE, library, recording_for
-from web.http.auditing import note
+from web.http.actions.sharing import create_link
 from web.http.authorization import needs, public
 from web.http.byte_ranges import attachment, safe_name
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.payloads import describes, json_body, json_response, query_args
-from web.http.recording_links import Link, is_signed, person_behind, signature
+from web.http.recording_links import Link, is_signed, person_behind
 from web.http.shapes.recordings import (
     CCTV,
     DayJson,
@@ -139,21 +139,13 @@ def thumbnail(id: int) -> Response:
 
 
 @bp.post("/api/recordings/<int:id>/link")
-@needs("recording.download")
+@needs("recording.share")
 @describes(body=LinkBody, answer=LinkJson, errors=(403, 404, 422, 503), status=201)
 def make_link(id: int) -> Response:
     """Create a link with which a player plays a recording without a login, until it ends. It also
-    ends when the recording is deleted, or its creator may not download it any more."""
-    minutes, visible = json_body(LinkBody).minutes, visible_fleet()
-    recording = recording_for(id, "recording.download")
-    until = int((current_monitor().clock() + timedelta(minutes=minutes)).timestamp())
-    link = Link(id, until, visible.person.user or 0)
-    signed = signature(current_monitor(), link)
-    query = f"until={link.until}&user={link.user}&signature={signed}"
-    ends_at = datetime.fromtimestamp(until, UTC)
-    text = f"Created a link to the recording {id}, valid for {minutes} min"
-    note("recording.linked", f"camera {recording.device}", text)
-    url = f"{request.host_url}api/recordings/{id}/shared.mp4?{query}"
+    ends when the recording is deleted, when its creator may not share it any more or has a new
+    password, and with the token that created it."""
+    url, ends_at = create_link(id, json_body(LinkBody).minutes)
     return json_response(link_json(url, ends_at), 201)
 
 
@@ -163,7 +155,7 @@ def make_link(id: int) -> Response:
 def shared(id: int) -> Response:
     """Play a recording by a link that `POST /api/recordings/{id}/link` gave out."""
     monitor, query = current_monitor(), query_args(LinkQuery)
-    link = Link(id, query.until, query.user)
+    link = Link(id, query.until, query.user, query.token)
     person = None
     if is_signed(monitor, link, query.signature, monitor.clock()):
         person = person_behind(monitor, link)
@@ -172,7 +164,7 @@ def shared(id: int) -> Response:
         person is None
         or recording is None
         or recording.deleted_at is not None
-        or not recordings.may(visible_to(monitor, person), "recording.download", recording)
+        or not recordings.may(visible_to(monitor, person), "recording.share", recording)
     ):
         raise HttpError(404, "This link is not valid any more", "Ask for a new one.")
     visible = visible_to(monitor, person)

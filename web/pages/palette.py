@@ -11,6 +11,17 @@ from web.pages.watching import watching
 
 bp = Blueprint("palette_pages", __name__)
 PAGES = (
+    ("/wall", "Wall", "video.view", "live view cameras multi tiles"),
+    ("/wall/edit", "New wall", "video.view", "live view tiles create"),
+    ("/recordings", "Recordings", "recording.view", "video play download playback"),
+    (
+        "/recordings/coverage",
+        "Coverage",
+        "recording.view",
+        "recordings missing gaps retention disk",
+    ),
+    ("/schedules", "Schedules", "schedule.view", "recording plan week times"),
+    ("/schedules/edit", "New schedule", "schedule.edit", "recording plan create"),
     ("/cameras/add", "Add camera", "device.add", "new rtsp onvif url address recorder"),
     ("/scan-range", "Scan a range", "scan.start", "addresses subnet cidr inbox"),
     ("/cameras/import", "Import cameras", "device.add", "add bulk list csv paste"),

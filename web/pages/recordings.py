@@ -1,6 +1,6 @@
 """The pages of recordings: the list, and the day of a camera as a line with its player."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
@@ -15,17 +15,22 @@ from fleet.natural_order import natural_key
 from video.model import MAIN, NAMES
 from web.http.actions import recordings
 from web.http.actions.recordings import CameraDay, library
+from web.http.actions.sharing import create_link
+from web.http.authentication import is_local_name
 from web.http.authorization import needs
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
+from web.http.recording_links import DAY
 from web.http.redirects import own_path
 from web.http.shapes.recordings import (
+    PartJson,
     PlaybackJson,
     RecordingChange,
     RecordingJson,
     RecordingQuery,
     playback_json,
     playback_url,
+    recording_detail,
 )
 from web.http.visible_fleet import visible_fleet
 from web.pages import day_drawing
@@ -36,6 +41,8 @@ PER_PAGE = 50
 STATUSES = {"recording": "Recording", "completed": "Completed", "failed": "Failed"}
 UNITS = ("B", "kB", "MB", "GB", "TB")
 MOST_CAMERAS = 500
+LINK_LENGTHS = {60: "1 hour", DAY: "1 day", 7 * DAY: "7 days"}
+"""For how many minutes a link can work."""
 LONGEST_URL = 2000
 
 
@@ -53,8 +60,17 @@ def length_text(seconds: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a recording whose format changed. `text`: when it plays, and its size."""
+
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListedRecording:
-    """A row of the page. `can_edit` and `can_download`: what this person may do with it."""
+    """A row of the page. `can_edit`, `can_download`, `can_share`: what this person may do with it.
+    `parts`: its files, where there is more than one format and thus more than one file."""
 
     recording: RecordingJson
     place: str
@@ -62,6 +78,8 @@ class ListedRecording:
     size: str
     can_edit: bool
     can_download: bool
+    can_share: bool
+    parts: Sequence[Part] = ()
 
 
 @bp.get("/recordings")
@@ -119,7 +137,22 @@ def _listed(row: RecordingJson) -> ListedRecording:
         size_text(row["size"]),
         may("recording.edit", device),
         may("recording.download", device),
+        may("recording.share", device),
+        _parts(row) if row["formats"] > 1 else (),
     )
+
+
+def _parts(row: RecordingJson) -> list[Part]:
+    """The files of a recording whose format changed, each with when it plays."""
+    recording = library().find(row["id"])
+    detail = recording_detail(row, library().of_recording(recording)) if recording else None
+    return [_part(part) for part in detail["parts"]] if detail else []
+
+
+def _part(part: PartJson) -> Part:
+    start = datetime.fromisoformat(part["starts_at"]).astimezone()
+    end = start + timedelta(seconds=part["duration"])
+    return Part(part["url"], f"{start:%H:%M:%S} to {end:%H:%M:%S}, {size_text(part['size'])}")
 
 
 def _cameras() -> list[tuple[int, str]]:
@@ -162,6 +195,36 @@ def restore(id: int) -> Response:
     """Restore a deleted recording."""
     recordings.restore(id)
     return redirect(_back(), 303)
+
+
+@bp.get("/recordings/<int:id>/link")
+@needs("recording.download")
+def link(id: int) -> str:
+    """The form that creates a link to a recording, for those who may share it."""
+    return _link_page(id)
+
+
+@bp.post("/recordings/<int:id>/link")
+@needs("recording.share")
+def make_link(id: int) -> str:
+    """Create a link and show it; with script the API does."""
+    minutes = request.form.get("minutes", type=int)
+    chosen = minutes if minutes in LINK_LENGTHS else DAY
+    url, _ends_at = create_link(id, chosen)
+    return _link_page(id, chosen, url)
+
+
+def _link_page(id: int, chosen: int = DAY, url: str = "") -> str:
+    row = _listed(recordings.as_json(recordings.recording_for(id, "recording.share")))
+    later = [f"{url}&part={number}" for number in range(2, len(row.parts) + 1)]
+    return render_template(
+        "recording_link.html",
+        row=row,
+        lengths=LINK_LENGTHS,
+        chosen=chosen,
+        links=[url, *later] if url else [],
+        is_local=is_local_name(request.host),
+    )
 
 
 def _back() -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
+from tests.web.browser import read
 from tests.web.closed import Visitor, body_of, visitors
 from video import link_rows, outage_rows, plan_rows, schedule_rows
 from video.build import VideoPackage
@@ -124,6 +125,36 @@ def test_the_page_says_what_is_missing_and_shows_the_disk(archive, ada):
     assert "Camera off: 30 min" in text
     assert str(archive.home.settings.media_dir / "recordings") in text
     assert ">Shed</a>" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "current"),
+    [
+        ("", "2026-02-22", "Last 7 days"),
+        ("days=1", "2026-02-28", "Last 24 hours"),
+        ("days=30", "2026-01-30", "Last 30 days"),
+        ("days=12", "2026-02-22", "Last 7 days"),
+        ("from=2026-03-01&to=2026-03-01", "2026-03-01", ""),
+    ],
+)
+def test_the_page_shows_the_days_that_its_form_has_in_the_url(ada, query, first, current):
+    page = read(ada.get(f"/recordings/coverage?{query}").text)
+    assert page.find_one("input", name="from")["value"] == first
+    assert page.find_one("input", name="to")["value"] == "2026-03-01"
+    presets = [link for link in page.find("a") if "coverage?days" in link["href"]]
+    assert len(presets) == 3
+    assert "".join(link.text for link in presets if link.get("aria-current")) == current
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["from=2026-03-02", "from=2026-02-20&to=2026-02-19", "from=2025-01-01&to=2026-03-01", "to=x"],
+)
+def test_days_that_cannot_be_shown_are_refused_beside_the_form(ada, query):
+    answer = ada.get(f"/recordings/coverage?{query}")
+    assert answer.status_code == 200
+    assert "This time cannot be shown" in answer.text
+    assert "aria-invalid" in answer.text
 
 
 def test_the_details_of_a_camera_have_the_chart_of_its_link(ada):

@@ -408,6 +408,30 @@ def test_a_link_ends_with_the_recording_and_with_the_rights_of_its_creator(archi
     assert stranger.get(by_ada).status_code == 404
 
 
+def test_a_token_that_only_reads_creates_no_link(archive):
+    url = f"/api/recordings/{archive.own}/link"
+    refused = archive.ask["read token"].ask("POST", url, json={"minutes": 5})
+    assert refused.status_code == 403
+    assert "operate" in refused.json["hint"]
+    assert archive.ask["read token"].get(f"/recordings/{archive.own}/link").status_code == 403
+
+
+def test_a_link_ends_with_the_token_or_the_password_that_made_it(archive):
+    accounts, stranger = archive.home.monitor.authenticator.accounts, archive.ask["stranger"]
+    user = add(accounts, "Zoe", "viewer")
+    visitor = Visitor(archive.home, user=user.id)
+    token, text = accounts.add_token(user.id, "player", "operate", None)
+    by_token = link_of(Visitor(archive.home, {"Authorization": f"Bearer {text}"}), archive.own)
+    by_login = link_of(visitor, archive.own)
+    without = re.sub(r"&token=\d+", "", by_token)
+    assert [stranger.get(url).status_code for url in (by_token, by_login)] == [200, 200]
+    assert stranger.get(without).status_code == 404
+    accounts.revoke_token(token.id)
+    assert [stranger.get(url).status_code for url in (by_token, by_login)] == [404, 200]
+    accounts.change(user.id, password="quite another password")
+    assert stranger.get(by_login).status_code == 404
+
+
 def test_views_downloads_and_links_are_in_the_audit_log_without_the_signature(archive, caplog):
     otto = archive.ask["Otto"]
     caplog.set_level("DEBUG")

@@ -138,6 +138,7 @@ NOT_READ = {
         for base, ends in (
             ("/api/recordings", ("", "/download", "/thumbnail.jpg")),
             ("/v0/api/cctv/recordings", ("", "/download")),
+            ("/recordings", ("/link",)),
         )
         for end in ends
     },

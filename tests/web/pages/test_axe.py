@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from fleet.model import Edit
 from simulators.panasonic import Camera, Network
 from tests.home import Clock, Home, Running, running
+from tests.video.recorded_files import Shelf
 from tests.web.chromium import Listener, Tab, detail, numbered
 from tests.web.roles import TABLE
 from tests.web.visits import basic, closed_monitor, log_in, open_logged_in, press
@@ -39,6 +40,8 @@ EXAMPLES = {
     "/cameras/<key>/connection": ("/cameras/1/connection", "/cameras/1/connection?source=onvif"),
     "/events": ("/events", "/events?q=nobody+has+this+name"),
     "/recordings/<key>": ("/recordings/1", "/recordings/1?day=2026-02-28&stream=sub"),
+    "/recordings/<int:id>/link": ("/recordings/1/link",),
+    "/recordings/coverage": ("/recordings/coverage", "/recordings/coverage?from=x"),
     "/filters": ("/filters", "/filters?find=nobody+has+this+name"),
     "/views": ("/views", "/views?status=active"),
     "/settings/credentials/<id>": ("/settings/credentials/c1",),
@@ -121,6 +124,8 @@ def play(folder: Path) -> None:
             body = {"name": "Nights", "camera": 1, "schedule_type": "weekly", **values}
             body |= {"start_time": "18:00", "end_time": "06:00", "days_of_week": ["friday"]}
             assert home.client.post("/api/schedules", json=body).status_code == 201
+        shelf = Shelf(home.monitor.journal.engine, home.settings.media_dir / "recordings")
+        assert shelf.recording(1, clock() - timedelta(hours=1), 60, name="Delivery") == 1
         for number in range(10):  # so many events that their list scrolls
             note = {"notes": f"Looked at it {number} times"}
             assert home.client.patch(f"/api/camera/{gate.mac}", json=note).status_code == 200

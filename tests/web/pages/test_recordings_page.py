@@ -12,7 +12,7 @@ from simulators.panasonic import Camera
 from store.sql import default_url, open_engine
 from tests.home import Clock, Home, Running
 from tests.video.recorded_files import Shelf, clip
-from tests.web.browser import Browser
+from tests.web.browser import Browser, read
 from tests.web.chromium import Tab, overflow, path
 
 MORNING = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -111,6 +111,30 @@ def test_the_day_says_what_is_missing_and_that_a_day_has_nothing(visitor):
         visitor, "/recordings/1?at=2026-02-20T10:00:00Z"
     )
     assert visitor.client.get("/recordings/99").status_code == 404
+
+
+def test_a_recording_of_two_formats_offers_its_parts_and_a_link_to_each(archive, clips, tmp_path):
+    home, shelf = archive
+    clip(tmp_path, "large.mp4", 4, sound=False, picture="testsrc2=s=96x64:r=10")
+    at = MORNING + timedelta(hours=5)
+    shelf.segment(1, at, 20, clips / "film.mp4", rate=10.0)
+    shelf.segment(1, at + timedelta(seconds=20), 4, tmp_path / "large.mp4", width=96)
+    id = shelf.recording(1, at, 24, name="Parcel")
+    page = read(home.client.get("/recordings?camera=1").text)
+    (parts,) = page.find("details")
+    urls = [link["href"] for link in parts.find("a")]
+    assert urls == [f"/api/recordings/{id}/download", f"/api/recordings/{id}/download?part=2"]
+    assert [home.client.head(url).status_code for url in urls] == [200, 200]
+    assert "13:00:20 to 13:00:24" in parts.text
+    url = f"/recordings/{id}/link"
+    assert read(home.client.get(url).text).form(url)["data-parts"] == "2"
+    made = read(home.client.post(url, data={"minutes": "60"}).text)
+    links = made.find_one("code").text.split()
+    assert [link.endswith("&part=2") for link in links] == [False, True]
+    paths = [link.partition("localhost")[2] for link in links]
+    assert [home.client.head(path).status_code for path in paths] == [200, 200]
+    assert "valid for 60 min" in home.monitor.audit.find(limit=1)[0].text
+    home.client.post(f"/recordings/{id}/delete")
 
 
 # -- a real browser --------------------------------------------------------------------------
@@ -224,3 +248,20 @@ def test_a_film_that_the_browser_cannot_play_is_told_with_the_ways_out(
     expect(problem).to_contain_text("This browser cannot play H.265.")
     expect(problem.get_by_role("link", name="Show the sub stream")).to_be_visible()
     expect(problem.get_by_role("link", name="Download the recording")).to_be_visible()
+
+
+def test_the_button_copies_a_link_that_plays_without_a_login(
+    tab: Tab, monitor: Running, filmed: datetime
+) -> None:
+    page = tab(monitor, "/recordings")
+    page.get_by_role("link", name="Copy link to Delivery").click()
+    expect(page.get_by_role("heading", name="Link to Delivery")).to_be_visible()
+    page.wait_for_load_state()
+    page.get_by_label("7 days").check()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator(".toast")).to_contain_text("Copied")
+    link = page.locator("#recording-link").inner_text()
+    assert link.startswith(f"http://127.0.0.1:{monitor.port}/api/recordings/1/shared.mp4?until=")
+    ends = int(re.findall(r"until=(\d+)", link)[0])
+    assert abs(ends - datetime.now(UTC).timestamp() - 7 * 86_400) < 600
+    assert page.request.head(link).status == 200

@@ -93,6 +93,7 @@ class LinkQuery(Query):
 
     until: int = Field(ge=0, le=2**40)
     user: int = Field(ge=0, le=2**31 - 1)
+    token: int = Field(0, ge=0, le=2**31 - 1)
     signature: str = Field(pattern=r"^[0-9a-f]{64}$")
     part: int = Field(1, ge=1, le=10_000)
 
