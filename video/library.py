@@ -44,20 +44,29 @@ class Playback(NamedTuple):
     segment: Segment
 
 
+FileState = tuple[str, int, int]
+"""The path of a file, its size and when it was written last: equal while it is the same file."""
+
+
+def state_of(path: Path) -> FileState:
+    """The state of a file; size and time are -1 for one that cannot be read."""
+    try:
+        state = path.stat(follow_symlinks=False)
+    except OSError:
+        return str(path), -1, -1
+    return str(path), state.st_size, state.st_mtime_ns
+
+
 class ScanCache:
     """The fragments of the files that were read last; one that grows is scanned again."""
 
     def __init__(self) -> None:
-        self._scans: OrderedDict[tuple[str, int, int], Scan] = OrderedDict()
+        self._scans: OrderedDict[FileState, Scan] = OrderedDict()
         self._lock = Lock()
 
     def __call__(self, path: Path) -> Scan:
         """The fragments of a file. Raises BrokenMp4."""
-        try:
-            state = path.stat()
-        except OSError:
-            return scan(path)
-        key = (str(path), state.st_size, state.st_mtime_ns)
+        key = state_of(path)
         with self._lock:
             known = self._scans.get(key)
             if known is not None:
@@ -71,7 +80,7 @@ class ScanCache:
         return scanned
 
 
-JoinedKey = tuple[tuple[int, ...], str, datetime, datetime]
+JoinedKey = tuple[datetime, datetime, tuple[FileState, ...]]
 
 
 @dataclass(slots=True)
@@ -165,14 +174,15 @@ class Library:
         self, devices: Sequence[int], stream: str, since: datetime, until: datetime
     ) -> list[JoinedMp4]:
         """The files of a time as one file, or as several where the format changes; the same for
-        each range of bytes that a player asks for."""
-        key = (tuple(devices), stream, since, until)
+        each range of bytes that a player asks for, as long as the files on the disk are."""
+        files = self.files(devices, stream, since, until)
+        key = (since, until, tuple(state_of(self.path(file)) for file in files))
         with self._lock:
             known = self._joined.get(key)
             if known is not None:
                 self._joined.move_to_end(key)
                 return known
-        joined = self._join(self.files(devices, stream, since, until), since, until)
+        joined = self._join(files, since, until)
         with self._lock:
             self._joined[key] = joined
             while len(self._joined) > MOST_JOINED:

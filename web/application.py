@@ -47,6 +47,7 @@ from web.http import (
     openapi,
     payloads,
     remedies,
+    route_numbers,
     security_headers,
     visible_fleet,
 )
@@ -143,6 +144,7 @@ def register(app: Flask, monitor: Monitor) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for module in (
         hosts,
+        route_numbers,
         authorization,
         security_headers,
         payloads,

@@ -279,6 +279,35 @@ def test_a_day_that_is_none_is_refused(ada, day):
     assert ada.get(f"/api/cameras/1/days/{day}").status_code in (404, 422)
 
 
+def test_a_file_that_changed_since_it_was_played_plays_with_what_is_left(archive, ada, files):
+    at = NOON - timedelta(days=4)
+    whole = (files / "four.mp4").read_bytes()
+    segment = archive.shelf.segment(1, at, 4, files / "four.mp4")
+    path = archive.shelf.folder / "1" / segment.file
+    url = f"/api/recordings/{archive.shelf.recording(1, at, 4)}/download"
+    film = ada.get(url).data
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert 0 < len(ada.get(url).data) < len(film)
+    path.unlink()
+    assert ada.get(url).status_code == 404
+    path.write_bytes(whole)
+    assert ada.get(url).data == film
+
+
+def test_a_number_that_no_database_holds_is_that_of_nothing(archive, ada):
+    asked = set()
+    for rule in archive.home.app.url_map.iter_rules():
+        numbers = {name for name in rule.arguments if f"<int:{name}>" in rule.rule}
+        if numbers and rule.endpoint not in asked:
+            asked.add(rule.endpoint)
+            [method, *_] = rule.methods - {"HEAD", "OPTIONS"}
+            for number in (2**31, 2**63):
+                path = re.sub(r"<int:\w+>", str(number), rule.rule)
+                answer = ada.ask(method, path, json={})
+                assert answer.status_code == 404, path
+    assert len(asked) > 20
+
+
 # -- changes ---------------------------------------------------------------------------------
 
 
@@ -315,9 +344,11 @@ def test_what_only_a_deleted_recording_has_is_not_played(archive, ada, files):
     archive.shelf.segment(1, at, 4, files / "four.mp4")
     id = archive.shelf.recording(1, at, 4)
     moment = f"{at:%Y-%m-%dT%H:%M:%SZ}"
-    body_of(ada.get(f"/api/cameras/1/playback?at={moment}"))
+    playing = body_of(ada.get(f"/api/cameras/1/playback?at={moment}"))
+    assert ada.get(playing["url"]).status_code == 200
     body_of(ada.ask("DELETE", f"/api/recordings/{id}"))
     assert ada.get(f"/api/cameras/1/playback?at={moment}").status_code == 404
+    assert ada.get(playing["url"]).status_code == 404
     day = body_of(ada.get(f"/api/cameras/1/days/{at:%Y-%m-%d}?zone=UTC"))
     assert day["present"] == []
 
