@@ -62,12 +62,13 @@ class SegmentFile:
         self.size += len(data)
 
     def close(self) -> None:
-        """Close it, safe from a power cut."""
+        """Close it, safe from a power cut. It is closed even if this raises."""
+        file, self._file = self._file, -1
         try:
-            os.fsync(self._file)
+            os.fsync(file)
             os.fsync(self._folder)
         finally:
-            os.close(self._file)
+            os.close(file)
 
 
 def file_name(stream: str, started_at: datetime) -> str:
@@ -263,9 +264,9 @@ class SegmentWriter:
 
     def _finish_former(self) -> None:
         """Close the file that the present one follows, with the sound that came meanwhile."""
-        former, self._former = self._former, None
-        if former is not None:
-            self._finish(former, former.ended)
+        if self._former is not None:
+            self._finish(self._former, self._former.ended)
+            self._former = None
 
     def _flush(self, segment: Segment, next_time: float | None = None) -> None:
         self._append(segment, next_time)
@@ -294,10 +295,8 @@ class SegmentWriter:
         """Write the rest and close the file."""
         self._append(segment, next_time)
         if segment.file is not None:
-            file, progress = segment.file, self._progress(segment, is_closed=True)
-            segment.file = None
-            file.close()
-            self._report(progress)
+            segment.file.close()
+            self._report(self._progress(segment, is_closed=True))
 
     def _tick(self, now: float) -> None:
         for segment in (self._former, self._segment):
@@ -310,10 +309,10 @@ class SegmentWriter:
 
     def _close(self, reason: str) -> None:
         self._finish_former()
-        segment, self._segment = self._segment, None
-        if segment is not None:
-            segment.reason = reason
-            self._finish(segment, None)
+        if self._segment is not None:
+            self._segment.reason = reason
+            self._finish(self._segment, None)
+            self._segment = None
 
     def _fail(self, error: str) -> None:
         """Report every open file as ended by the disk; one that was never made, too."""

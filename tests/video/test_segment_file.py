@@ -357,6 +357,21 @@ def test_a_full_disk_leaves_files_that_play(
     assert len(encoded.frames_of(report.path)) == report.frames == 20
 
 
+@pytest.mark.parametrize(("count", "files"), [(15, 1), (25, 2)])
+def test_a_disk_that_is_full_when_a_file_is_closed_is_reported(
+    disks: Disks, pictures: list[EncodedPacket], tmp_path: Path, count: int, files: int
+) -> None:
+    """Also for the file before, which waits for its last sound."""
+    disk = disks.small(tmp_path / "disk")
+    recorded = Recorded(disk.folder, 2.0).write(pictures[:count])
+    disk.fill()
+    reports = recorded.closed()
+    assert [(report.reason, report.error, report.frames) for report in reports] == [
+        ("disk", "No space left on device", 0)
+    ] * files
+    assert recorded.writer.error == "No space left on device"
+
+
 def test_a_read_only_disk_is_reported(
     disks: Disks, pictures: list[EncodedPacket], tmp_path: Path
 ) -> None:
