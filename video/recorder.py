@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from time import monotonic
@@ -287,11 +288,10 @@ class Recorder:
 
     def _end_what_is_over(self) -> None:
         """End recordings whose time is over, and those of devices that are gone."""
-        now, devices = self._timer(), self._fleet().devices
+        now, fleet = self._timer(), self._fleet()
         with self._changed:
             for item in self._active():
-                device = devices.get(item.recording.device)
-                is_gone = device is None or device.retired_at is not None
+                is_gone = not _is_in_service(fleet, item.recording.device)
                 if item.deadline is not None:
                     is_over = now >= item.deadline
                 else:
@@ -306,11 +306,16 @@ class Recorder:
 
     def _take_due(self) -> None:
         """Begin and end the recordings of schedules and devices."""
+        fleet = self._fleet()
         with self._changed:
-            due = self._due
-            if due is None:
+            if self._due is None:
                 return
-            wishes = {(wish.device, wish.schedule_id): wish for wish in due}
+            # What is due is told a few seconds after a device was deleted or retired.
+            wishes = {
+                (wish.device, wish.schedule_id): wish
+                for wish in self._due
+                if _is_in_service(fleet, wish.device)
+            }
             for item in self._active():
                 if item.recording.kind == MANUAL:
                     continue
@@ -394,7 +399,8 @@ class Recorder:
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             plan = SegmentPlan(folder, self.segment_seconds())
-            line.lease = self._streams.record(key, plan, lambda segment: self._take(key, segment))
+            with self._changed:  # so that a report which comes at once finds the lease
+                line.lease = self._streams.record(key, plan, partial(self._take, key))
         except OSError as error:
             self._fail(line, f"{folder} cannot be created ({error.strerror}).")
         except ValueError:
@@ -480,3 +486,9 @@ class Recorder:
 
     def _of(self, device: int) -> list[_Running]:
         return [item for item in self._active() if item.recording.device == device]
+
+
+def _is_in_service(fleet: Fleet, number: int) -> bool:
+    """False for a device that is deleted or retired."""
+    device = fleet.devices.get(number)
+    return device is not None and device.retired_at is None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from sqlalchemy import Engine
@@ -13,7 +14,15 @@ from tests.video import encoded
 from tests.video.encoded import MONOTONIC, NOON
 from video import recording_rows, segment_rows
 from video.due import Due
-from video.model import NO_SUB, RETRYING, SegmentPlan, SegmentProgress, StreamKey, StreamState
+from video.model import (
+    NO_SUB,
+    RETRYING,
+    Format,
+    SegmentPlan,
+    SegmentProgress,
+    StreamKey,
+    StreamState,
+)
 from video.packets import EncodedPacket
 from video.recorded import Recording, Segment
 from video.recorder import Recorder
@@ -344,6 +353,39 @@ def test_a_camera_that_is_deleted_is_recorded_no_longer(place: Place) -> None:
     place.forward(3)
     assert place.cameras[MAIN].is_stopped
     assert place.statuses() == [("Manual recording", "completed")]
+
+
+@pytest.mark.parametrize("devices", [{8: YARD}, {7: replace(GATE, retired_at=START), 8: YARD}])
+def test_a_camera_that_is_gone_begins_no_recording_though_its_schedule_is_due(
+    place: Place, devices: dict[int, Device]
+) -> None:
+    place.recorder.set_due(frozenset({NIGHT}))
+    place.forward(5)
+    place.fleet = Fleet(devices=devices)
+    place.forward(5)
+    assert place.statuses() == [("Night", "completed")]
+
+
+def test_a_disk_error_that_is_reported_at_once_is_tried_again(place: Place) -> None:
+    """The report comes from another thread, before the recorder has its lease."""
+    form = Format("h264", 64, 48)
+    full = SegmentProgress(Path("x"), START, START, 0, 0, 0, form, True, "disk", "No space left")
+    begin, reports = place.record, list[Thread]()
+
+    def record(
+        key: StreamKey, plan: SegmentPlan, on_segment: Callable[[SegmentProgress], object]
+    ) -> Camera:
+        reports.append(Thread(target=on_segment, args=(full,)))
+        reports[-1].start()
+        reports[-1].join(0.2)
+        return begin(key, plan, on_segment)
+
+    place.record = record  # type: ignore[method-assign]
+    place.recorder.set_due(frozenset({NIGHT}))
+    place.recorder.step()
+    reports[0].join()
+    assert place.cameras[MAIN].is_stopped
+    assert "No space left" in place.recorder.status(7).reason
 
 
 def test_an_outage_of_the_database_stops_no_recording(place: Place) -> None:
