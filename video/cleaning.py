@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from fleet.labels import counted
 from video import retention_rows, segment_rows
 from video.folder_proof import FolderProof, NotProved
 from video.retention import (
@@ -46,6 +47,8 @@ HEADROOM_SECONDS = 20.0
 """Free space beyond the limit is for what is written in this time: a share of the disk at least."""
 MAX_ROUNDS = 20
 """Parts of the index that one clean-up goes through; the rest waits for the next one."""
+MAX_STUCK = 100
+"""Files that cannot be deleted, after which a clean-up tries no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Cleaner:
         self._free: tuple[float, int] | None = None
         self._rate = 0.0
         self._uses: tuple[float, tuple[DeviceUse, ...]] | None = None
-        self._failure = ""
+        self._failures: frozenset[str] = frozenset()
 
     def run(self) -> str:
         """Look at the free space, and each minute at the age of all files; delete what must go.
@@ -131,11 +134,13 @@ class Cleaner:
     def _clean(self, folder: int, limits: Limits, headroom: int) -> list[Removal]:
         now, is_trusted = self.clock(), not self.doubt()
         removed: list[Removal] = []
+        stuck: dict[int, str] = {}
         for _ in range(MAX_ROUNDS):
             known = retention_rows.candidates(self.engine, now, limits, by_age=is_trusted)
-            ranges = retention_rows.ranges(self.engine, known.files)
+            files = [segment for segment in known.files if segment.id not in stuck]
+            ranges = retention_rows.ranges(self.engine, files)
             cleanup = plan_cleanup(
-                known.files,
+                files,
                 ranges,
                 space_of(folder),
                 limits,
@@ -144,14 +149,15 @@ class Cleaner:
                 used=segment_rows.total_size(self.engine),
                 headroom=headroom,
             )
-            done = self._delete(folder, cleanup.removals)
+            done, failed = self._delete(folder, cleanup.removals)
             removed += done
+            stuck.update(failed)
             self._remove_recordings(done, ranges)
-            if len(done) < len(cleanup.removals):
+            if len(stuck) > MAX_STUCK or not (failed or (done and known.has_more)):
                 break
-            if not (done and known.has_more):
-                retention_rows.remove_recordings(self.engine, known.discarded)
-                break
+        if not (stuck or (done and known.has_more)):
+            retention_rows.remove_recordings(self.engine, known.discarded)
+        self._note_failures(stuck.values())
         self._note_shortage(space_of(folder), limits, cleanup)
         if removed:
             self._remove_empty_folders(folder)
@@ -183,26 +189,33 @@ class Cleaner:
                 "the protection of some, or raise RECORDINGS_MAX_GB."
             )
 
-    def _delete(self, folder: int, removals: Sequence[Removal]) -> list[Removal]:
-        """Delete the files, then their rows; a file that is missing already is deleted, too."""
-        done = []
+    def _delete(
+        self, folder: int, removals: Sequence[Removal]
+    ) -> tuple[list[Removal], dict[int, str]]:
+        """Delete the files, then their rows; a file that is missing already is deleted, too.
+        Return also the files that cannot be deleted, by number, and why."""
+        done, failed = list[Removal](), dict[int, str]()
         for removal in removals:
             segment = removal.segment
             try:
                 _unlink(folder, segment.device, segment.name)
             except OSError as error:
-                self._note_failure(f"{segment.device}/{segment.name}: {error.strerror}")
-                break
-            done.append(removal)
+                failed[segment.id] = f"{segment.device}/{segment.name}: {error.strerror}"
+                if len(failed) > MAX_STUCK:
+                    break
+            else:
+                done.append(removal)
         ids = [removal.segment.id for removal in done]
         segment_rows.remove(self.engine, ids)
         self.on_removed(ids)
-        return done
+        return done, failed
 
-    def _note_failure(self, text: str) -> None:
-        if text != self._failure:
+    def _note_failures(self, texts: Iterable[str]) -> None:
+        """Log each file that cannot be deleted, once as long as that lasts."""
+        failures = frozenset(texts)
+        for text in sorted(failures - self._failures):
             log.warning("Cannot delete the recorded file %s", text)
-        self._failure = text
+        self._failures = failures
 
     def _remove_empty_folders(self, folder: int) -> None:
         """Remove folders of devices that have no files and are not recorded."""
@@ -280,7 +293,6 @@ def _sentence(removals: Sequence[Removal]) -> str:
     if not removals:
         return ""
     size = sum(removal.segment.size for removal in removals)
-    number = len(removals)
+    files = counted(len(removals), "recorded file")
     reasons = ", ".join(f"{count} {reason}" for reason, count, _size in removal_counts(removals))
-    files = "file" if number == 1 else "files"
-    return f"Deleted {number} recorded {files} ({size_text(size)}): {reasons}"
+    return f"Deleted {files} ({size_text(size)}): {reasons}"

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -209,6 +210,21 @@ def test_a_file_that_cannot_be_deleted_stays_in_the_index(
     assert [each.getMessage() for each in caplog.records] == [
         f"Cannot delete the recorded file 1/{stuck.file}: Not a directory"
     ]
+
+
+def test_a_file_that_cannot_be_deleted_keeps_no_other_from_it(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck = [shelf.record(days) for days in (60, 50)]
+    shutil.rmtree(shelf.path(stuck[0]).parent)
+    shelf.path(stuck[0]).parent.write_text("a file where a folder was")
+    old, new = shelf.record(40, device=2), shelf.record(1, device=2)
+    for _ in range(2):
+        shelf.run()
+    assert not shelf.is_kept(old)
+    assert shelf.is_kept(new)
+    assert all(segment_rows.find(shelf.engine, each.id) for each in stuck)
+    assert sum("Cannot delete" in each.getMessage() for each in caplog.records) == 2
 
 
 def recording(first: float, last: float, **more: object) -> Recording:
