@@ -191,7 +191,9 @@ class MediaSetup:
     def _accepted(self, medium: Medium, channel: int, pair: _Pair | None, answer: str) -> None:
         if pair is None:
             own = _first_of(answer, "interleaved", channel)
-            channel = own if own < MAX_CHANNEL else channel
+            # Some devices name the same channels for every medium, and send on those asked for.
+            is_free = all(abs(own - taken) > 1 for _medium, taken in self.media)
+            channel = own if own < MAX_CHANNEL and is_free else channel
         else:
             pair.connect(self.connection.ends[1], _server_ports(answer))
             self.pairs.append(pair)

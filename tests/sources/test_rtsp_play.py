@@ -81,6 +81,14 @@ def test_the_media_play_over_tcp_and_the_end_is_told(camera: RtspDevice) -> None
     assert (camera.teardowns, camera.abandoned) == (1, 0)
 
 
+def test_media_that_are_said_to_share_a_channel_have_those_that_were_asked_for(
+    camera: RtspDevice,
+) -> None:
+    camera.transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
+    with reading(camera) as reader:
+        assert [medium.channel for medium in reader.opened.media] == [0, 2]
+
+
 def test_packets_before_the_answer_to_play_are_not_lost(camera: RtspDevice) -> None:
     """The first one begins the key frame, which comes only each few seconds."""
     with reading(camera) as reader:
