@@ -16,6 +16,7 @@ from threading import Lock, Thread, current_thread
 from time import monotonic
 from typing import Any
 
+from fleet.labels import counted
 from video import messages
 from video.message_values import open_head
 from video.messages import Channel, Closed, Malformed, Message
@@ -259,7 +260,7 @@ class Workers:
         worker.channel.close()
         is_crash = bool(code or reason) and not was_asked
         if is_crash:
-            count = f"{len(lost)} {'stream' if len(lost) == 1 else 'streams'}"
+            count = counted(len(lost), "stream")
             cause = reason or _cause(code)
             log.error("A process that reads %s has ended: %s. It is replaced.", count, cause)
         self._on_lost(lost, is_crash)

@@ -325,13 +325,12 @@ def test_a_camera_without_video_has_no_picture_and_leaves_nothing(
 
 
 def test_a_picture_that_stops_for_long_is_a_stall(
-    make_streams: MakeStreams, tmp_path: Path
+    make_streams: MakeStreams, recorded: Callable[[str], clips.Recorded]
 ) -> None:
     """The connection is closed then, and its stall is told with the counts of the next one."""
-    clip = clips.recorded(clips.make(tmp_path / "clip.ts", "-an", "-c:v", "libx264", seconds=1))
     media = b"".join(
         b"$" + bytes((channel,)) + len(data).to_bytes(2) + data
-        for channel, data, _time in clip.packets
+        for channel, data, _time in recorded("h264").packets
     )
     counts: list[LinkCounts] = []
     with SilentCamera(media) as camera:
