@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import av
 
 DECODERS = {"h264": "h264", "h265": "hevc", "mjpeg": "mjpeg"}
+MOST_PIXELS = 139_264 * 256
+"""Of a picture that is decoded, the largest that H.264 knows (level 6.2), 8K. A few bytes can say
+that they are a picture of a gigabyte."""
 TICKS = 90_000
 MAX_WAITING = 64
 """Pictures that a decoder holds back at most, before the times of the oldest are forgotten."""
@@ -107,6 +110,7 @@ class _Decoder:
 
         self._context: Any = av.CodecContext.create(DECODERS[coding.encoding], "r")
         self._context.thread_count = 1
+        self._context.options = {"max_pixels": str(MOST_PIXELS)}
         if coding.reorder == 0:
             # Where pictures change places, this would give them in the order in which they came.
             self._context.flags |= Flags.low_delay

@@ -7,11 +7,13 @@ from dataclasses import replace
 import av
 import pytest
 
+from simulators.parameter_sets import h264_key_frame, h264_pps, h264_sps
 from tests.video.clips import Recorded
 from tests.video.packets_of import packets_of
 from video.jpegs import Jpegs
 from video.model import Picture
-from video.packets import EncodedPacket
+from video.nal_units import H264, ParameterSets, annex_b
+from video.packets import VIDEO, EncodedPacket
 from video.watching import PictureOptions
 
 Packets = Callable[[str], Recorded]
@@ -111,6 +113,21 @@ def test_what_cannot_be_decoded_is_counted_and_the_next_key_frame_is_shown(
     assert before == []
     assert jpegs.errors > 0
     assert len(after) >= 29
+
+
+@pytest.mark.parametrize(("side", "is_shown"), [(5904, True), (6016, False), (16384, False)])
+def test_a_picture_that_would_fill_the_memory_is_not_decoded(side: int, is_shown: bool) -> None:
+    """A hundred bytes can be a picture of 400 MB, of which a decoder keeps sixteen."""
+    sets = ParameterSets(H264)
+    units = [h264_sps(side, side), h264_pps(), h264_key_frame(64, 64)]  # its other parts are lost
+    for unit in units:
+        sets.take(unit)
+    assert sets.coding is not None
+    times = (1000.0, 1000.0, True, 1000.0, 0.0)
+    packet = EncodedPacket(VIDEO, annex_b(units), *times, sets.coding)
+    jpegs = Jpegs()
+    result = list(jpegs.feed(packet, {PictureOptions(64, 0)}))
+    assert (len(result), jpegs.errors) == ((1, 0) if is_shown else (0, 1))
 
 
 def test_a_stream_that_changes_its_size_goes_on(recorded: Packets) -> None:

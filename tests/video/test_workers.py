@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -61,6 +62,15 @@ def test_a_child_that_hangs_holds_up_no_stop(make: Make, monkeypatch: pytest.Mon
         os.kill(pid, 0)
     with pytest.raises(NoWorker, match="stopping"):
         workers.prepare()
+
+
+def test_where_memory_runs_out_a_child_is_ended_and_not_the_monitor(make: Make) -> None:
+    beats: list[Message] = []
+    workers = make(beats.append)
+    until(lambda: beats, what="it runs")
+    [pid] = workers.processes()
+    own, child = (Path(f"/proc/{each}/oom_score_adj").read_text() for each in ("self", pid))
+    assert int(child) > int(own)
 
 
 def test_a_child_that_is_terminated_ends_in_order(
