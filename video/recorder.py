@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fleet.model import Device, Fleet, Refused
 from store.sql import Unreachable
-from video import recording_rows
+from video import recording_rows, segment_rows
 from video.due import Due, quality_of
 from video.healing import Healed, heal
 from video.model import MAIN, NO_SUB, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
@@ -39,6 +39,9 @@ CLOSING = 15.0
 """Seconds that the last file of a recording has to be closed, before that is judged."""
 PATIENCE = 3.0
 """Seconds that a person who stops a recording waits for its last file."""
+CLOCK_STEP = 5.0
+"""Seconds by which the clock is set, or this server was suspended, that part a recording in two: it
+is a range of times, and such a range would hold what it did not record, or end before it began."""
 DISK = "disk"
 NOTHING = "No picture came while it ran."
 
@@ -136,6 +139,7 @@ class Recorder:
         self._starting = Lock()
         self._ends = False
         self._thread: Thread | None = None
+        self._looked_at = (clock(), timer())
 
     # -- what others use -------------------------------------------------------------------
 
@@ -226,12 +230,17 @@ class Recorder:
         for recording in recording_rows.unfinished(self._engine):
             left = None
             if recording.due_until is not None:
-                left = (recording.due_until - now).total_seconds()
+                # No longer than it was to be, also where the clock runs behind its beginning.
+                began = max(now, recording.started_at)
+                left = (recording.due_until - began).total_seconds()
             running = _Running(recording, None if left is None else self._timer() + left)
             if left is not None and left <= 0:
                 running.recording = replace(recording, ended_at=recording.due_until)
                 running.ended_at = self._timer() - CLOSING
             self._running.append(running)
+            if now < recording.started_at and running.ended_at is None:
+                self._part(running, self._last_file(recording))
+        self._looked_at = (now, self._timer())
 
     def start(self) -> None:
         """Begin to record."""
@@ -269,6 +278,7 @@ class Recorder:
 
     def step(self) -> None:
         """Start and end what is to be, once."""
+        self._follow_clock()
         self._end_what_is_over()
         self._take_due()
         try:
@@ -286,6 +296,38 @@ class Recorder:
             log.warning("Recordings are indexed when the database is available: %s", outage)
         self._outage = outage
 
+    def _follow_clock(self) -> None:
+        """Part what runs where the clock was set, and its files too."""
+        wall, timer = self._looked_at
+        self._looked_at = now, later = self._clock(), self._timer()
+        expected = wall + timedelta(seconds=later - timer)
+        if abs(now - expected) < timedelta(seconds=CLOCK_STEP):
+            return
+        log.warning("The clock was set from %s to %s", f"{expected:%F %T}", f"{now:%F %T}")
+        with self._changed:
+            for line in self._lines.values():
+                self._release(line)
+            for item in self._active():
+                self._part(item, expected)
+
+    def _part(self, item: _Running, end: datetime) -> None:
+        """End a recording at this time of the clock that it had, and go on with another one."""
+        now, timer = self._clock(), self._timer()
+        recording = item.recording
+        item.ended_at = timer
+        item.recording = replace(recording, ended_at=max(end, recording.started_at))
+        due_until = None
+        if item.deadline is not None:
+            due_until = now + timedelta(seconds=item.deadline - timer)
+        following = replace(recording, id=0, started_at=now, due_until=due_until)
+        self._running.append(_Running(following, item.deadline))
+
+    def _last_file(self, recording: Recording) -> datetime:
+        """The end of what was recorded of it. Raises Unreachable."""
+        since, place = recording.started_at, (recording.device, recording.stream)
+        files = segment_rows.between(self._engine, *place, since, since + PART)
+        return max((file.ended_at for file in files), default=since)
+
     def _end_what_is_over(self) -> None:
         """End recordings whose time is over, and those of devices that are gone."""
         now, fleet = self._timer(), self._fleet()
@@ -302,7 +344,8 @@ class Recorder:
     def _end(self, item: _Running) -> None:
         if item.ended_at is None:
             item.ended_at = self._timer()
-            item.recording = replace(item.recording, ended_at=self._clock())
+            ended_at = max(self._clock(), item.recording.started_at)
+            item.recording = replace(item.recording, ended_at=ended_at)
 
     def _take_due(self) -> None:
         """Begin and end the recordings of schedules and devices."""

@@ -112,7 +112,8 @@ class Place:
                 times = [self.seconds + number / 10 for number in range(10)]
                 for packet in encoded.at_times(self.pictures, times):
                     if not camera.is_stopped:
-                        camera.writer.write(packet)
+                        at = packet.at + self.steps.total_seconds()
+                        camera.writer.write(replace(packet, at=at))
             self.seconds += 1.0
             self.recorder.step()
 
@@ -165,6 +166,51 @@ def test_a_clock_that_is_set_ends_no_recording(place: Place) -> None:
         place.forward(20)
         assert len(place.recorder.running()) == 1
     place.forward(20)
+    assert place.recorder.running() == []
+
+
+@pytest.mark.parametrize("step", [timedelta(days=20_000), timedelta(hours=-1)])
+def test_a_clock_that_is_set_parts_a_recording_in_two(place: Place, step: timedelta) -> None:
+    """As on a board that boots in 1970. One range of times would hold years that were not recorded,
+    or end before it began."""
+    place.recorder.start_recording(GATE, 1)
+    place.recorder.set_due(frozenset({NIGHT}))
+    place.forward(20)
+    place.steps += step
+    place.forward(20)
+    place.recorder.stop_recording(GATE)
+    place.recorder.set_due(frozenset())
+    place.forward(2)
+    assert {recording.status for recording in place.recordings()} == {"completed"}
+    moved = step.total_seconds() + 20
+    expected = sorted([(0, 20), (moved, moved + 20)])
+    for name in ("Manual recording", "Night"):
+        named = [recording for recording in place.recordings() if recording.name == name]
+        times = [
+            (each - START).total_seconds()
+            for recording in named
+            for each in (recording.started_at, recording.ended_at or START)
+        ]
+        assert times == pytest.approx([*expected[0], *expected[1]], abs=1.5)
+    since, until = sorted((START - timedelta(days=1), START + step + timedelta(days=1)))
+    files = segment_rows.between(place.engine, 7, None, since, until)
+    files += segment_rows.between(place.engine, 7, None, START + step, until)
+    assert len({file.file for file in files}) == 2
+
+
+def test_a_server_that_starts_in_1970_ends_what_ran_with_its_last_picture(place: Place) -> None:
+    place.recorder.start_recording(GATE, 30)
+    place.forward(40)
+    place.cameras[MAIN].crash()
+    place.steps -= timedelta(days=20_000)
+    place.cameras.clear()
+    place.begin()
+    place.forward(10)
+    new, old = place.recordings()
+    assert (old.status, old.started_at) == ("completed", START)
+    assert old.ended_at == pytest.approx(START + timedelta(seconds=40), abs=timedelta(seconds=11))
+    assert (new.status, new.name, new.started_at.year) == ("recording", old.name, 1972)
+    place.forward(31 * 60)
     assert place.recorder.running() == []
 
 
