@@ -15,7 +15,7 @@ from fleet.status import Rules
 from sources import net
 from tests.fleet.reports import A, noon, seen
 from tests.fleet.reports import Story as FleetStory
-from web.http import remedies
+from web.http import remedies, visible_fleet
 from web.pages.filter_titles import FILTERS, OTHER_STATUSES
 
 ROOT = Path(__file__).parent.parent
@@ -77,6 +77,12 @@ def test_every_finding_of_the_docs_has_a_title_and_a_remedy() -> None:
     kinds = set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", first, re.MULTILINE))
     assert len(kinds) > 25
     assert kinds - remedies.FINDING_REMEDIES.keys() == set()
+
+
+def test_every_finding_has_a_text_for_people_who_do_not_see_the_other_device() -> None:
+    own, redacted = {*visible_fleet.OWN_FINDINGS}, {*visible_fleet.REDACTED_TEXTS}
+    assert remedies.FINDING_REMEDIES.keys() - own - redacted == set()
+    assert own & redacted == set()
 
 
 def test_no_two_statuses_have_one_place_or_one_name() -> None:

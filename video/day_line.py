@@ -15,7 +15,8 @@ TOGETHER = timedelta(seconds=2)
 """Files that follow each other within this time have no gap between them."""
 HOUR = timedelta(hours=1)
 NEWEST = timedelta(seconds=30)
-"""Causes are known up to so long ago; what is missing since then has the cause before it."""
+"""Files and causes are known up to so long ago. What is missing only since then may be on its way,
+and the end of a longer gap has the cause before it."""
 
 
 class Stretch(NamedTuple):
@@ -78,7 +79,10 @@ def hour_marks(day: Stretch, zone: tzinfo | None) -> tuple[HourMark, ...]:
 def day_line(day: Stretch, zone: tzinfo | None, files: Iterable[Segment], now: datetime) -> DayLine:
     """The line of a day from the files of one stream, in any order."""
     present = _together(sorted(_within(files, day)))
-    missing = _between(present, Stretch(day.start, min(day.end, max(now, day.start))))
+    missing = list(_between(present, Stretch(day.start, min(day.end, max(now, day.start)))))
+    # What was recorded just now is in the index some seconds later.
+    if missing and missing[-1].end == now and now - missing[-1].start <= NEWEST:
+        missing.pop()
     return DayLine(day, hour_marks(day, zone), tuple(present), tuple(missing))
 
 

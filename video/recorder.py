@@ -202,8 +202,12 @@ class Recorder:
         files = tuple(file for file in self.index.growing() if file.device == device)
         recordings = tuple(item.recording for item in running)
         last = recordings[-1] if recordings else recording_rows.newest(self._engine, device)
-        reason = self._reason(running[-1].key) if running else ""
-        return RecordingStatus(recordings, last, reason, files)
+        return RecordingStatus(recordings, last, self.trouble(device), files)
+
+    def trouble(self, device: int) -> str:
+        """Why nothing arrives that the newest recording of a device could have, or empty."""
+        running = self._of(device)
+        return self._reason(running[-1].key) if running else ""
 
     def running(self) -> list[Recording]:
         """The recordings that run."""

@@ -68,7 +68,7 @@ export function film(root) {
   function fail(text, ways) {
     problem.hidden = false;
     problem.firstElementChild.textContent = text;
-    for (const part of [...problem.children].slice(1)) part.hidden = !ways;
+    for (const part of [...problem.children].slice(1)) part.hidden = !ways || (part.dataset.codec ?? playing?.codec) !== playing?.codec;
   }
 
   const title = (codec) => ({ h265: "H.265", h264: "H.264", mjpeg: "MJPEG" })[codec] || codec;

@@ -33,6 +33,12 @@ def test_files_within_two_seconds_are_one_stretch_and_the_rest_is_missing_up_to_
     assert line.recorded_seconds == pytest.approx(15.02 * 60)
 
 
+def test_what_was_recorded_just_now_is_not_missing_before_the_index_has_it():
+    just_now, earlier = (day_line(DAY, UTC, [file(0, end)], NOON) for end in (719.6, 719.4))
+    assert just_now.missing == ()
+    assert minutes(earlier.missing) == [(719.4, 720)]
+
+
 def test_a_day_to_come_has_neither():
     line = day_line(DAY, UTC, [], DAY.start - timedelta(hours=1))
     assert (line.present, line.missing) == ((), ())

@@ -24,9 +24,41 @@ OF_SETS = "credentials."
 """How the kinds of events about credential sets begin."""
 NAMING_OTHERS = ("device.merged", "device.split", "device.unmerged")
 """Events whose text names another device."""
-OWN_FINDINGS = ("password.unset", "setup.open", "address.unstable", "source.error")
+OWN_FINDINGS = (
+    "password.unset",
+    "setup.open",
+    "address.unstable",
+    "source.error",
+    "clock.drift",
+    "clock.zone",
+    "clock.local",
+    "login.none",
+    "login.method",
+    "login.clock",
+    "tls.old",
+    "stream.missing",
+    "stream.path",
+    "stream.transport",
+    "stream.busy",
+    "stream.none",
+    "stream.unreadable",
+    "signal.none",
+    "identity.unproven",
+    "recording.short",
+    "video.none",
+)
 """The findings that speak of the device alone; any other may name another device."""
 REDACTED_TEXTS = {
+    "login.wrong": "its login is wrong or not accepted",
+    "stream.refused": "it refuses the stream",
+    "recording.missing": "nothing was recorded for ten minutes though it is due",
+    "access.password": "its stored password cannot be used",
+    "identity.other": "another device responds at its address",
+    "channels.left-out": "it has more channels than the list can hold",
+    "tls.changed": "its certificate is not the accepted one",
+    "address.told": "its URLs name another host",
+    "address.secret": "the address of its stream contains a password that is not the saved one",
+    "address.none": "it was found only at an address that cannot be checked",
     "address.shared": "another device has its address",
     "identity.shared": "another device has the same MAC or endpoint reference",
     "identity.two": "another device responds at its address",

@@ -18,7 +18,7 @@ from fleet.recorder_list import SOURCE as LIST
 from fleet.shapes import FindingRow
 from store.sql import Unreachable
 from video.build import VideoPackage
-from video.recorded import MANUAL
+from video.recorded import MANUAL, Recording
 from web.http import live_views, remedies
 from web.http.monitor import Monitor
 from web.http.visible_fleet import can, visible_fleet
@@ -62,13 +62,15 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class LiveStream:
-    """The live view. `has_sub`: there is a small stream, which is shown; `recorded`: the names of
-    the recordings that run; `is_by_hand`: one of them was started by hand."""
+    """The live view. `has_sub`: there is a small stream, which is shown; `recorded`: the recordings
+    that run; `is_by_hand`: one of them was started by hand; `trouble`: why nothing arrives that
+    they could record, or empty."""
 
     has_sub: bool
-    recorded: tuple[str, ...] = ()
+    recorded: tuple[Recording, ...] = ()
     is_by_hand: bool = False
     may_record: bool = False
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +133,14 @@ def _live(device: Device) -> LiveStream | None:
         or not visible_fleet().may("video.view", device)
     ):
         return None
-    running = visible_fleet().monitor.packages.find(VideoPackage).recorder.running()
-    own = [recording for recording in running if recording.device == device.id]
+    recorder = visible_fleet().monitor.packages.find(VideoPackage).recorder
+    own = [each for each in recorder.running() if each.device == device.id]
     return LiveStream(
         live_views.has_sub(device),
-        tuple(recording.name for recording in own),
+        tuple(own),
         any(recording.kind == MANUAL for recording in own),
         visible_fleet().may("recording.control", device),
+        recorder.trouble(device.id),
     )
 
 

@@ -12,7 +12,9 @@ from werkzeug.wrappers import Response
 from fleet import labels
 from fleet.model import Device
 from fleet.natural_order import natural_key
+from video.build import VideoPackage
 from video.model import MAIN, NAMES
+from video.recorded import RECORDING
 from web.http.actions import recordings
 from web.http.actions.recordings import CameraDay, library
 from web.http.actions.sharing import create_link
@@ -79,6 +81,7 @@ class ListedRecording:
     can_edit: bool
     can_download: bool
     can_share: bool
+    trouble: str
     parts: Sequence[Part] = ()
 
 
@@ -138,6 +141,7 @@ def _listed(row: RecordingJson) -> ListedRecording:
         may("recording.edit", device),
         may("recording.download", device),
         may("recording.share", device),
+        _trouble(row),
         _parts(row) if row["formats"] > 1 else (),
     )
 
@@ -153,6 +157,14 @@ def _part(part: PartJson) -> Part:
     start = datetime.fromisoformat(part["starts_at"]).astimezone()
     end = start + timedelta(seconds=part["duration"])
     return Part(part["url"], f"{start:%H:%M:%S} to {end:%H:%M:%S}, {size_text(part['size'])}")
+
+
+def _trouble(row: RecordingJson) -> str:
+    """Why nothing arrives that a running recording could have, or what it has failed for."""
+    if row["status"] != RECORDING:
+        return row["reason"]
+    reason = current_monitor().packages.find(VideoPackage).recorder.trouble(row["camera"])
+    return f"Nothing arrives: {reason}" if reason else row["reason"]
 
 
 def _cameras() -> list[tuple[int, str]]:

@@ -16,6 +16,11 @@ from web.http.shapes.accounts import NewGrant, UserRow, user_row
 from web.pages import pickers
 
 bp = Blueprint("users_pages", __name__)
+RIGHT_TITLES = {
+    "record": "Record (level Control)",
+    "schedule": "Schedule recordings (level Control)",
+    "download": "Download recordings",
+}
 
 
 @bp.get("/settings/users")
@@ -67,6 +72,7 @@ def _user(id: int, **more: Any) -> str:
         roles=ROLES,
         levels=LEVELS,
         weekdays=WEEKDAYS,
+        rights=RIGHT_TITLES,
         cameras=cameras,
         **more,
     )
@@ -148,6 +154,7 @@ def _grant(place: str) -> NewGrant:
             "store": place.removeprefix(pickers.STORE) if is_store else None,
             "hours": form.get("hours", "").replace(" ", "") or None,
             "weekdays": form.getlist("weekdays"),
+            "rights": form.getlist("rights"),
         }
     )
 

@@ -110,12 +110,27 @@ def test_the_button_records_and_the_picture_goes_on(tab: Tab, monitor: Running) 
     state = f"/v0/api/cctv/cameras/{GATE}/recording_status/"
     until(lambda: monitor.get(state).json["is_recording"], what="it records")
     wait_until_it_moves(live(page).locator("video"))
+    expect(page.locator(".live-acts")).to_contain_text("Manual recording, until ")
     page.get_by_role("button", name="Stop recording").click()
     until(lambda: not monitor.get(state).json["is_recording"], what="it does not record")
     page = tab(monitor, f"/cameras/{GATE}", java_script_enabled=False)
     page.get_by_role("button", name="Record", exact=True).click()
     page.get_by_role("button", name="Stop recording").click()
     expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
+
+
+def test_pages_say_that_nothing_arrives_for_a_running_recording(monitor: Running) -> None:
+    body = {"name": "Off", "rtsp_url": "rtsp://127.81.0.250:9/live", "vendor": "other"}
+    number = monitor.request("POST", "/v0/api/cctv/cameras/", body).json["id"]
+    path = f"/v0/api/cctv/cameras/{number}"
+    assert monitor.request("POST", f"{path}/start_recording/", {}).status == 201
+    reason = until(lambda: monitor.get(f"{path}/recording_status/").json["reason"])
+    details, rows = (
+        monitor.get(page).body.decode() for page in (f"/cameras/{number}", "/recordings")
+    )
+    assert f"Nothing is being recorded now: {reason}" in details
+    assert f"Nothing arrives: {reason}" in rows
+    assert monitor.request("POST", f"{path}/stop_recording/", {}).status == 200
 
 
 def test_pictures_move_in_a_page_without_script(tab: Tab, monitor: Running) -> None:
