@@ -159,7 +159,7 @@ class GuardedProbes:
             return self._judged(source, device, reports, "")
         if not self._is_first_to_say(source, device):
             return self._judged(source, device, reports, "")
-        is_basic_used = may_use_basic and access.method == "basic"
+        is_basic_used = may_use_basic and "basic" in {access.method, *_methods(reports)}
         text = verdicts.BASIC if is_basic_used else verdicts.DIGEST_ONLY
         return self._judged(source, device, reports, text)
 
@@ -182,8 +182,10 @@ class GuardedProbes:
         if self._is_of_set(device, source.name):
             # Whoever may choose a set could read its password at an address of their own.
             return False
+        # An answer that is not on record yet has proved that what was spent for it was not refused.
+        spent = self.gate.refusals(device, source.name)
         return verdict is Verdict.PROVED or verdicts.may_use_basic(
-            access,
+            replace(access, refusals=spent),
             source.name,
             self._subject(device, source),
             entry.host,
@@ -341,6 +343,15 @@ def with_told_stream(source: str, device: Device, access: Access) -> Access:
         options={**access.options, **stream.options},
         digest_only=access.digest_only or server_of(access) != server_of(stream),
     )
+
+
+def _methods(reports: Sequence[Report]) -> set[str]:
+    """The login methods that were accepted."""
+    return {
+        report.learned.method
+        for report in reports
+        if isinstance(report, Sighting) and report.learned
+    }
 
 
 def _with_last_time(reports: Iterable[Report], target: Target) -> list[Report]:

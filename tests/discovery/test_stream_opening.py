@@ -155,6 +155,29 @@ def test_a_password_that_was_changed_costs_two_refusals_whoever_asks(
         assert outcomes.count("wrong") == 2
 
 
+def test_basic_that_was_accepted_a_moment_ago_is_used_by_whoever_asks_next(
+    tmp_path: Path, serve: Serve
+) -> None:
+    """A camera that was just added is checked while somebody watches it and it is recorded."""
+    both = {"/stream1": Stream(), "/stream2": Stream()}
+    camera = RtspDevice(
+        "127.80.9.43", streams=both, accounts=Accounts(USERNAME, PASSWORD, ("basic",))
+    )
+    serve(camera)
+    with opener(tmp_path, camera.address) as (engine, streams), ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(streams.open, key) for key in (LARGE, SMALL)]
+        engine.scanner.ask([1], ["rtsp"])
+        for opening in asked:
+            with StreamReader(opening.result(20)) as reader:
+                assert reader.read(1, 0)
+        assert "login.method" not in kinds(engine)
+        [fault] = [each for each in record(engine).findings if each.kind == "identity.unproven"]
+        assert "unencrypted (Basic)" in fault.text
+        access = record(engine).access["rtsp"]
+        assert (access.method, access.refusals) == ("basic", 0)
+        assert {attempt.outcome for attempt in camera.accounts.attempts} == {"right"}
+
+
 def test_what_cannot_be_asked_says_why(tmp_path: Path) -> None:
     with opener(tmp_path, "127.80.9.39") as (engine, streams):
         with pytest.raises(NotOpened, match="no longer in the list"):
