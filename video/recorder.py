@@ -288,8 +288,8 @@ class Recorder:
         try:
             self._look_after_lines()
             self._save_new()
-            self._judge_ended()
             self.index.flush()
+            self._judge_ended()
             self.index.heal_silent()
             self._note_outage("")
         except Unreachable as error:
@@ -497,13 +497,13 @@ class Recorder:
                 self.on_change(item.recording)
 
     def _judge_ended(self) -> None:
-        """Complete what has ended as soon as its last file is closed: failed is what recorded
-        nothing at all. Raises Unreachable."""
+        """Complete what has ended as soon as its last file is closed and its row is saved, so that
+        its size and length are the last ones: failed is what recorded nothing at all. Raises
+        Unreachable."""
         for item in self._items():
             if item.ended_at is None:
                 continue
-            growing = [file for file in self.index.growing() if not file.closed]
-            is_open = any((file.device, file.stream) == item.key for file in growing)
+            is_open = any((file.device, file.stream) == item.key for file in self.index.growing())
             is_shared = any(other.key == item.key for other in self._active())
             if is_open and not is_shared and self._timer() - item.ended_at < CLOSING:
                 continue
