@@ -25,19 +25,17 @@ AUDIO = "audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=8000,channels=1
 SOUNDS = {"pcma": "alawenc ! rtppcmapay pt=8", "pcmu": "mulawenc ! rtppcmupay pt=0"}
 
 
-def pipeline(given: argparse.Namespace) -> str:
+def pipeline(given: argparse.Namespace, codec: str, audio: str) -> str:
     width, _, height = given.size.partition("x")
     caps = f"video/x-raw,format=I420,width={width},height={height},framerate={given.fps}/1"
     source = f"videotestsrc is-live=true pattern={given.pattern} ! {caps}"
-    parts = [f"{source} ! {ENCODERS[given.codec].format(gop=given.fps * 2)}"]
-    if given.audio:
-        parts.append(AUDIO.format(SOUNDS[given.audio]))
+    parts = [f"{source} ! {ENCODERS[codec].format(gop=given.fps * 2)}"]
+    if audio:
+        parts.append(AUDIO.format(SOUNDS[audio]))
     return f"( {' '.join(parts)} )"
 
 
-def accounts(
-    given: argparse.Namespace, factory: "GstRtspServer.RTSPMediaFactory"
-) -> "GstRtspServer.RTSPAuth":
+def accounts(given: argparse.Namespace) -> "GstRtspServer.RTSPAuth":
     """The authentication of a server whose streams only this login may see."""
     username, _, password = given.login.partition(":")
     auth = GstRtspServer.RTSPAuth()
@@ -48,11 +46,22 @@ def accounts(
         auth.add_digest(username, password, token)
     else:
         auth.add_basic(GstRtspServer.RTSPAuth.make_basic(username, password), token)
-    permissions = GstRtspServer.RTSPPermissions()
-    permissions.add_permission_for_role("viewer", "media.factory.access", True)
-    permissions.add_permission_for_role("viewer", "media.factory.construct", True)
-    factory.set_permissions(permissions)
     return auth
+
+
+def stream(
+    given: argparse.Namespace, codec: str, audio: str = ""
+) -> "GstRtspServer.RTSPMediaFactory":
+    """What is played at a path: to the one account, where there is one."""
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(pipeline(given, codec, audio))
+    factory.set_shared(True)
+    if given.login:
+        permissions = GstRtspServer.RTSPPermissions()
+        permissions.add_permission_for_role("viewer", "media.factory.access", True)
+        permissions.add_permission_for_role("viewer", "media.factory.construct", True)
+        factory.set_permissions(permissions)
+    return factory
 
 
 def main() -> None:
@@ -63,6 +72,9 @@ def main() -> None:
     parser.add_argument("--login", default="", help="name:password; empty: open to everybody")
     parser.add_argument("--digest", action="store_true", help="Digest in place of Basic")
     parser.add_argument("--codec", choices=ENCODERS, default="h264")
+    parser.add_argument(
+        "--sub", choices=["", *ENCODERS], default="", help="codec of another stream, at /stream2"
+    )
     parser.add_argument("--audio", choices=["", *SOUNDS], default="")
     parser.add_argument("--size", default="320x240")
     parser.add_argument("--fps", type=int, default=15)
@@ -74,13 +86,13 @@ def main() -> None:
     server = GstRtspServer.RTSPServer()
     server.set_address(given.address)
     server.set_service(given.port)
-    factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(pipeline(given))
-    factory.set_shared(True)
     if given.login:
-        server.set_auth(accounts(given, factory))
+        server.set_auth(accounts(given))
+    main_stream = stream(given, given.codec, given.audio)
     for path in given.path or ["/stream1"]:
-        server.get_mount_points().add_factory(path, factory)
+        server.get_mount_points().add_factory(path, main_stream)
+    if given.sub:
+        server.get_mount_points().add_factory("/stream2", stream(given, given.sub))
     if not server.attach(None):
         sys.exit(f"{given.address}:{given.port} cannot be bound")
     loop = GLib.MainLoop()
