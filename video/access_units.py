@@ -165,6 +165,7 @@ def _parted(unit: bytes) -> Iterator[bytes]:
     """The units in it: some cameras send a whole picture, with start codes, as if it were one."""
     start = nal_units.START[1:]
     if start in unit:
-        yield from (part for part in unit.replace(nal_units.START, start).split(start) if part)
+        parts = unit.replace(nal_units.START, start).split(start, MAX_UNITS)
+        yield from (part for part in parts if part)
     else:
         yield unit

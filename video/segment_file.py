@@ -6,6 +6,7 @@ leaves is a file whose last fragment is cut off; `video/healing.py` cuts that aw
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +31,10 @@ codec, the stream ended, the disk did not take it."""
 JOIN = 1.0
 """Seconds by which the clock can be moved between two files that follow each other."""
 MAX_NAMES = 1000
+MOST_CHANGES, CHANGES_WITHIN = 6, 60.0
+"""So many files may begin within so many seconds because the format changed. A camera that changes
+it with each picture, or two that share a stream, would fill the folder with thousands."""
+CHANGES_TOO_OFTEN = "The camera changes its format too often: what is in the other one is left out."
 
 
 class SegmentFile:
@@ -186,6 +191,8 @@ class SegmentWriter:
         self._folder: int | None = None
         self._segment: Segment | None = None
         self._former: Segment | None = None
+        self._changes: deque[float] = deque(maxlen=MOST_CHANGES)
+        self._is_left_out = False
         self._sound = Sound()
         self._audio: tuple[AudioCoding, float] | None = None
 
@@ -237,7 +244,12 @@ class SegmentWriter:
             if packet.is_key:
                 self._begin(packet, coding)
             return
-        if packet.is_key and not segment.coding.is_like(coding):
+        is_other = packet.is_key and not segment.coding.is_like(coding)
+        if packet.is_key:
+            self._is_left_out = is_other and self._changes_too_often(packet.dts)
+        if self._is_left_out:
+            return
+        if is_other:
             self._begin(packet, coding, FORMAT)
         elif packet.is_key and packet.dts - segment.base >= self._plan.seconds:
             self._begin(packet, coding)
@@ -248,6 +260,15 @@ class SegmentWriter:
         former = self._former
         if former is not None and packet.dts - (former.ended or 0) >= LATE_AUDIO:
             self._finish_former()
+
+    def _changes_too_often(self, now: float) -> bool:
+        """Count a change of the format, unless there were too many."""
+        if len(self._changes) == MOST_CHANGES and now - self._changes[0] < CHANGES_WITHIN:
+            if CHANGES_TOO_OFTEN not in self._notes:
+                self._notes = (*self._notes, CHANGES_TOO_OFTEN)
+            return True
+        self._changes.append(now)
+        return False
 
     def _begin(self, packet: EncodedPacket, coding: VideoCoding, reason: str = "") -> None:
         """Begin a file with a key frame, which ends the one before, if any."""

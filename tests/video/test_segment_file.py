@@ -14,7 +14,7 @@ from tests.video.encoded import AAC, MONOTONIC, NOON
 from video.model import SegmentPlan, SegmentProgress, StreamKey
 from video.mp4_fragments import scan
 from video.packets import AudioCoding, EncodedPacket
-from video.segment_file import SegmentWriter, file_name
+from video.segment_file import CHANGES_TOO_OFTEN, MOST_CHANGES, SegmentWriter, file_name
 from video.timestamps import StampClock
 
 START = datetime.fromtimestamp(NOON, UTC)
@@ -203,6 +203,21 @@ def test_another_size_begins_another_file(
     assert [seconds(report) for report in reports] == [(0, 6), (6, 8)]
     for report in reports:
         assert {frame["width"] for frame in encoded.frames_of(report.path)} == {report.format.width}
+
+
+def test_a_camera_that_changes_its_size_with_each_picture_fills_no_folder(
+    recorded: Recorded, folder: Path, pictures: list[EncodedPacket]
+) -> None:
+    larger = encoded.pictures(encoded.h264(folder / "flaps.ts", 1, size="96x64", seconds=2))
+    times = [number / 5 for number in range(350)]
+    small = encoded.at_times(pictures[:1], times)
+    large = encoded.at_times(larger, [time + 0.1 for time in times])
+    reports = recorded.write(encoded.together(small, large)).closed()
+    assert len(reports) == 1 + 2 * MOST_CHANGES  # in a minute and ten seconds
+    assert reports[0].format.notes == ()
+    assert reports[-1].format.notes == (CHANGES_TOO_OFTEN,)
+    longest = max(reports, key=lambda report: report.frames)
+    assert len(encoded.frames_of(longest.path)) == longest.frames > 290
 
 
 def test_parameter_sets_that_change_alone_do_not(
