@@ -75,20 +75,30 @@ def quality_of(device: Device) -> str:
     return str(device.recording.get("record_quality") or HIGH)
 
 
-def overlapping(
-    schedule: Schedule, others: Iterable[Schedule], now: datetime
-) -> tuple[Schedule, ...]:
-    """The others that are due together with a schedule within the next days, and record at least
-    one of its devices. Such devices are recorded once for all of them."""
-    times = occurrences(schedule, now, now + AHEAD)
-    devices = {*schedule.devices}
-    return tuple(
-        other
-        for other in others
-        if other.id != schedule.id
-        and not devices.isdisjoint(other.devices)
-        and _meet(times, occurrences(other, now, now + AHEAD))
-    )
+class Overlaps:
+    """Which schedules are due together within the next days. The times of each are worked out once,
+    however many are compared with it."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._times: dict[int, Sequence[Occurrence]] = {}
+
+    def of(self, schedule: Schedule, others: Iterable[Schedule]) -> tuple[Schedule, ...]:
+        """The others that overlap a schedule and record at least one of its devices. Such devices
+        are recorded once for all of them."""
+        times, devices = self._times_of(schedule), {*schedule.devices}
+        return tuple(
+            other
+            for other in others
+            if other.id != schedule.id
+            and not devices.isdisjoint(other.devices)
+            and _meet(times, self._times_of(other))
+        )
+
+    def _times_of(self, schedule: Schedule) -> Sequence[Occurrence]:
+        if schedule.id not in self._times:
+            self._times[schedule.id] = occurrences(schedule, self._now, self._now + AHEAD)
+        return self._times[schedule.id]
 
 
 def _meet(times: Sequence[Occurrence], others: Sequence[Occurrence]) -> bool:

@@ -1,6 +1,7 @@
 """The registry of schedules on both databases, its checks and undo, and what is due of it."""
 
 from collections.abc import Callable
+from cProfile import Profile
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from threading import Event
@@ -15,7 +16,7 @@ from store.sql import migrate
 from tests.home import Clock, until
 from video import plan_rows
 from video import schedules as registry
-from video.due import AUTO_NAME, Due, due_now, next_change_of, overlapping
+from video.due import AUTO_NAME, Due, Overlaps, due_now, next_change_of
 from video.due_watch import DueWatch
 from video.schedule import CONTINUOUS, DAILY, DAYS, ONE_TIME, WEEKLY, Schedule
 from video.schedule_check import checked, unused
@@ -252,7 +253,21 @@ def test_schedules_overlap_that_record_a_device_at_the_same_time(clock: Clock) -
     elsewhere = replace(evening, id=4, devices=(2,))
     off = replace(evening, id=5, is_active=False)
     others = (nights, evening, ends_before, elsewhere, off)
-    assert overlapping(nights, others, clock()) == (evening,)
+    assert Overlaps(clock()).of(nights, others) == (evening,)
+
+
+def test_the_times_of_a_schedule_are_worked_out_once_for_all(clock: Clock) -> None:
+    """120 schedules of one camera once took five seconds, and a thousand six minutes."""
+    schedules = [replace(NIGHTS, id=number) for number in range(40)]
+    overlaps, profile = Overlaps(clock()), Profile()
+    sharing = [profile.runcall(overlaps.of, schedule, schedules) for schedule in schedules]
+    assert {len(others) for others in sharing} == {39}
+    calls = {
+        entry.code.co_name: entry.callcount
+        for entry in profile.getstats()
+        if hasattr(entry.code, "co_name")
+    }
+    assert calls["occurrences"] == 40
 
 
 def test_nothing_changes_hands_at_a_clock_change(clock: Clock) -> None:

@@ -12,7 +12,7 @@ from fleet import labels
 from fleet.model import Device
 from fleet.texts import one_line
 from video.build import VideoPackage
-from video.due import followed, overlapping
+from video.due import Overlaps, followed
 from video.schedule import ONE_TIME, Schedule, is_due, next_change, occurrences
 from video.schedule_check import invalid, unused, zones
 from video.schedule_rows import StoredSchedule
@@ -77,7 +77,8 @@ def items(chosen: Iterable[StoredSchedule]) -> list[ScheduleItem]:
     for schedule in every:
         for number in schedule.devices:
             by_device[number].append(schedule)
-    return [_item(stored, devices, by_device, now) for stored in chosen]
+    overlaps = Overlaps(now)
+    return [_item(stored, devices, by_device, overlaps, now) for stored in chosen]
 
 
 def item(stored: StoredSchedule) -> ScheduleItem:
@@ -94,6 +95,7 @@ def _item(
     stored: StoredSchedule,
     devices: Mapping[int, Device],
     by_device: Mapping[int, Sequence[Schedule]],
+    overlaps: Overlaps,
     now: datetime,
 ) -> ScheduleItem:
     schedule = _followed(stored.schedule)
@@ -103,7 +105,7 @@ def _item(
     return ScheduleItem(
         stored=stored,
         cameras={number: labels.name_among(devices[number], devices) for number in shown},
-        shares_with=overlapping(schedule, near.values(), now),
+        shares_with=overlaps.of(schedule, near.values()),
         is_due=due,
         due_until=until,
         next_run=next_start(schedule, now),
