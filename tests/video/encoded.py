@@ -31,6 +31,16 @@ def h264(path: Path, gop: int = 10, *options: str, **changes: Any) -> Path:
     return make_clip(path, *quick, *options, **changes)
 
 
+def other_pictures(folder: Path, encoding: str) -> list[EncodedPacket]:
+    """Three seconds of H.265 or MJPEG, with 10 pictures a second."""
+    if encoding == "h265":
+        options = ("-c:v", "libx265", "-x265-params", "log-level=0:keyint=10:bframes=0")
+        clip = make_clip(folder / "clip.ts", *options, seconds=3)
+    else:
+        clip = make_clip(folder / "clip.mjpeg", "-c:v", "mjpeg", seconds=3)
+    return at_times(pictures(clip, encoding), [number / 10 for number in range(30)])
+
+
 def pictures(path: Path, encoding: str = "h264") -> list[EncodedPacket]:
     """The pictures of a clip, as they arrive from a camera, the first one at NOON."""
     import av

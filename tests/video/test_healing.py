@@ -127,13 +127,7 @@ def test_nothing_that_people_put_into_the_folder_keeps_it_from_being_compared(
 def test_the_codec_of_a_file_without_a_row_is_known(
     disk: Disk, tmp_path: Path, encoding: str
 ) -> None:
-    if encoding == "h265":
-        options = ("-c:v", "libx265", "-x265-params", "log-level=0:keyint=10:bframes=0")
-        clip = encoded.make_clip(tmp_path / "clip.ts", *options, seconds=3)
-    else:
-        clip = encoded.make_clip(tmp_path / "clip.mjpeg", "-c:v", "mjpeg", seconds=3)
-    packets = encoded.pictures(clip, encoding)
-    report = disk.write(encoded.at_times(packets, [number / 10 for number in range(30)]))
+    report = disk.write(encoded.other_pictures(tmp_path, encoding))
     assert disk.heal() == Healed(added=1)
     [row] = segment_rows.between(disk.engine, 7, "main", START, START + timedelta(hours=1))
     assert (row.codec, row.codecs) == (encoding, report.format.codecs)

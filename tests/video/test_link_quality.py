@@ -26,7 +26,7 @@ def counts(**values: float) -> LinkCounts:
     ("change", "sentence"),
     [
         ({}, "Good: 15 frames/s and 2.0 Mbit/s, without breaks"),
-        ({"seconds": 500.0}, "Not enough was received yet"),
+        ({"seconds": 500.0}, "Not enough data yet"),
         ({"lost": 400_000}, "Poor: 2.4% of the packets are lost"),
         ({"reconnects": 9, "stalls": 4}, "Poor: the stream broke 13 times in 24 h"),
         ({"longest_key_distance": 250.0}, "Up to 250 s between key frames"),
@@ -41,9 +41,9 @@ def test_the_judgement_names_the_worst(change: dict[str, float], sentence: str) 
 def test_a_link_that_gives_much_less_than_before_is_named() -> None:
     days = [replace(GOOD, day=MONDAY + timedelta(number)) for number in range(3)]
     less = replace(GOOD, day=MONDAY + timedelta(3), bytes=GOOD.bytes // 4)
-    assert judgement([*days, less]).startswith("The bit rate has fallen to 25% of")
+    assert judgement([*days, less]).startswith("The bit rate has dropped to 25% of")
     slow = replace(less, bytes=GOOD.bytes, frames=GOOD.frames // 3)
-    assert judgement([*days, slow]).startswith("The frame rate has fallen to 33% of")
+    assert judgement([*days, slow]).startswith("The frame rate has dropped to 33% of")
     assert judgement(days).startswith("Good")
     assert judgement([]).startswith("Not enough")
 

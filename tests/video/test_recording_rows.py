@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -9,6 +10,7 @@ from sqlalchemy import Engine
 from store.sql import Unreachable
 from video import recording_rows, segment_rows
 from video.recorded import COMPLETED, MANUAL, RECORDING, Recording, Segment
+from video.recording_rows import RecordingFilter
 
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
@@ -78,15 +80,20 @@ def test_recordings_are_found_by_device_time_and_status(engine: Engine) -> None:
     assert recording_rows.find(engine, first) == replace(RECORDED, id=first)
     recording_rows.change(engine, first, status=COMPLETED, ended_at=NOON + FIVE)
     assert [row.id for row in recording_rows.unfinished(engine)] == [second]
-    ids = [row.id for row in recording_rows.listed(engine)]
-    assert ids == [second, first]
-    assert [row.id for row in recording_rows.listed(engine, since=NOON + FIVE)] == [second]
-    assert [row.id for row in recording_rows.listed(engine, until=NOON + FIVE)] == [first]
-    assert [row.id for row in recording_rows.listed(engine, devices=[8])] == [second]
-    assert recording_rows.listed(engine, devices=[]) == []
-    assert [row.id for row in recording_rows.listed(engine, status=RECORDING)] == [second]
+
+    def found(**wanted: Any) -> list[int]:
+        rows = recording_rows.page(engine, RecordingFilter(**wanted), 100)
+        assert recording_rows.count(engine, RecordingFilter(**wanted)) == len(rows)
+        return [row.id for row in rows]
+
+    assert found() == [second, first]
+    assert found(since=NOON + FIVE) == [second]
+    assert found(until=NOON + FIVE) == [first]
+    assert found(devices=[8]) == [second]
+    assert found(devices=[]) == []
+    assert found(status=RECORDING) == [second]
     recording_rows.change(engine, second, deleted_at=NOON)
     assert recording_rows.newest(engine, 8) is None
-    assert len(recording_rows.listed(engine, with_deleted=True)) == 2
-    recording_rows.remove(engine, second)
+    assert (found(), found(is_deleted=True)) == ([first], [second])
+    recording_rows.remove(engine, [second])
     assert recording_rows.find(engine, second) is None

@@ -234,18 +234,10 @@ def test_parameter_sets_that_change_alone_do_not(
 def test_other_codecs_are_recorded_too(
     recorded: Recorded, folder: Path, encoding: str, tag: str
 ) -> None:
-    if encoding == "h265":
-        options = ("-c:v", "libx265", "-x265-params", "log-level=0:keyint=10:bframes=0")
-        path = encoded.make_clip(folder / "h265.ts", *options, seconds=2)
-    else:
-        path = encoded.make_clip(folder / "clip.mjpeg", "-c:v", "mjpeg", seconds=2)
-    packets = encoded.pictures(path, encoding)
-    if encoding == "mjpeg":
-        packets = encoded.at_times(packets, [number / 10 for number in range(20)])
-    [report] = recorded.write(packets).closed()
+    [report] = recorded.write(encoded.other_pictures(folder, encoding)).closed()
     [stream] = encoded.probed(report.path, "-show_streams")["streams"]
     assert (stream["codec_tag_string"], stream["width"], stream["height"]) == (tag, 64, 48)
-    assert len(encoded.frames_of(report.path)) == 20
+    assert len(encoded.frames_of(report.path)) == 30
     assert report.format.video == encoding
 
 
