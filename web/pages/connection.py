@@ -142,7 +142,7 @@ def _saved_values(device: Device, source: str) -> dict[str, str]:
 def _choice(device: Device, source: str) -> str:
     """The choice of the login that is saved."""
     access = device.access.get(source)
-    if access is not None and access.options.get("login") == "none":
+    if access is not None and access.options.get("login") == known_logins.NO_LOGIN:
         return NONE
     if _saved_title(device, source):
         return KEEP
@@ -217,11 +217,11 @@ def _trial_with_login(
     """The trial of a connection with the login of the form. Raises SecretLost."""
     source = connection.source
     match login.choice:
-        case "keep":
+        case connection_form.KEEP:
             return _trial_of_saved(device, source, host, connection)
-        case "shared":
+        case connection_form.SHARED:
             return _trial_of_lent(device, source, host, connection)
-        case "saved":
+        case connection_form.SAVED:
             chosen = credentials.login_of(login.credentials)
             return TrialRequest(host, (connection,), *chosen, digest_only=True, device=device)
     has_name = login.choice in (PASSWORD, EMPTY)
@@ -411,18 +411,22 @@ def _options(known: Access | None, given: dict[str, Any], login: TypedLogin) -> 
         options.pop("login", None)
     for name in OPTIONS:
         options.pop(name, None)
-    return {**options, **given, **({"login": "none"} if login.choice == NONE else {})}
+    return {
+        **options,
+        **given,
+        **({"login": known_logins.NO_LOGIN} if login.choice == NONE else {}),
+    }
 
 
 def _login_fields(device: Device, source: str, login: TypedLogin) -> dict[str, Any]:
     match login.choice:
-        case "keep":
+        case connection_form.KEEP:
             return {}
-        case "shared":
+        case connection_form.SHARED:
             return {"login_of": _lender(device, source)}
-        case "saved":
+        case connection_form.SAVED:
             return {"username": None, "credentials": login.credentials}
-        case "none":
+        case connection_form.NONE:
             return {"username": None, "credentials": ""}
     return {"username": login.username, "credentials": ""}
 
@@ -475,7 +479,7 @@ def _lender(device: Device, source: str) -> str:
 def _saved_title(device: Device, source: str) -> str:
     """The choice that keeps the login; empty without one to keep."""
     access = device.access.get(source)
-    if access is None or access.options.get("login") == "none":
+    if access is None or access.options.get("login") == known_logins.NO_LOGIN:
         return ""
     if access.secret:
         return f"Keep current login ({access.username})" if access.username else KEEP_LOGIN

@@ -7,6 +7,7 @@ from typing import Any
 from flask import request
 
 from fleet import typed_place
+from fleet.logins import NO_LOGIN
 from fleet.model import DEFAULT_SITE, Invalid
 from web.http.actions.adding import Connection
 from web.http.entered_logins import EnteredLogins, Entry
@@ -119,7 +120,7 @@ class NewCamera:
         if login.choice in (PASSWORD, EMPTY):
             fields["username"] = login.username
         if login.choice == NONE:
-            options["login"] = "none"
+            options["login"] = NO_LOGIN
         if login.choice == SAVED:
             fields["credentials"] = login.credentials
         return Connection(source, {**fields, "options": options}, self.secret)

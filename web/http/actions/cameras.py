@@ -2,7 +2,7 @@
 request."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -10,14 +10,19 @@ from flask import request
 
 from discovery.trial_steps import TrialConnection, TrialRequest
 from discovery.trials import Trial
-from fleet import access_fields, labels, logins, stream_url
+from fleet import access_fields, labels
 from fleet.edit import editing
 from fleet.fleet_secrets import Seal
 from fleet.kinds import CAMERAS
-from fleet.model import DEFAULT_SITE, Access, CannotAsk, Device, Edit, Event
-from fleet.stream_url import StreamUrl
+from fleet.model import DEFAULT_SITE, CannotAsk, Device, Edit, Event
 from web.http.actions import credentials, trials
-from web.http.actions.camera_places import check_same, elsewhere, invalid, with_typed_place
+from web.http.actions.camera_connections import (
+    changed_connections,
+    given_connection,
+    new_connections,
+    with_lent_login,
+)
+from web.http.actions.camera_places import elsewhere, invalid, with_typed_place
 from web.http.actions.devices import apply_edits, check_may_connect, deletion, edit_of, new_edit
 from web.http.auditing import note
 from web.http.errors import HttpError
@@ -33,7 +38,6 @@ from web.http.shapes.cameras import (
     DeviceFields,
     NewCamera,
     NewDevice,
-    address_of,
     check_result,
     refusals,
     source_result,
@@ -68,34 +72,19 @@ class SavedDevice:
     warnings: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """How a device is reached, as a request says it: None is what it does not say."""
-
-    host: str | None
-    port: int | None
-    path: str | None
-    tls: bool | None
-    username: str | None
-    password: str | None = field(repr=False)
-    has_login: bool
-    needs_no_login: bool
-    credentials: str | None
-
-
 def add_camera(given: NewCamera) -> SavedDevice:
     """Add a camera, or give a known device its access. Raises Refused and HttpError."""
     given = with_typed_place(given)
-    reached, values = _reached(given), _values(given)
+    reached, values = given_connection(given), _values(given)
     if reached.host is None:
         raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
     _check_one_choice(given)
     with current_monitor().secrets.sealing() as seal:
-        connections = _new_connections(reached, given, seal)
+        connections = new_connections(reached, given, seal)
         if given.same_as is not None:
             device = visible_fleet().device(str(given.same_as))
             connections = [
-                (source, _with_lent_login(device, source, connection))
+                (source, with_lent_login(device, source, connection))
                 for source, connection in connections
             ]
             edits = [
@@ -146,10 +135,10 @@ def _change(
     """All changes in one write, with those of `more`: (kind, fields) of other sources, and the
     `kind` of the device. Raises Refused and HttpError."""
     given = with_typed_place(given)
-    reached, values = _reached(given, device), {**_values(given, device), **kind}
+    reached, values = given_connection(given, device), {**_values(given, device), **kind}
     if device.name is None and values.get("name") == _shown_name(device):
         values.pop("name")  # what was read is sent back
-    connections = [*_changed_connections(device, reached, given, seal), *more]
+    connections = [*changed_connections(device, reached, given, seal), *more]
     if connections:
         check_may_connect()
     edits = [edit_of(device, "change", values)] if values else []
@@ -236,7 +225,7 @@ def begin_trial(given: ConnectionFields) -> Trial:
     """Begin a connection test of an address that need not be known. Raises Invalid and
     HttpError (503)."""
     given = with_typed_place(given)
-    reached = _reached(given)
+    reached = given_connection(given)
     if reached.host is None:
         raise invalid("ip_address", "The address is missing", "Send ip_address or rtsp_url.")
     onvif = given.onvif
@@ -291,191 +280,6 @@ def kind_of(text: str) -> str:
     if not access_fields.WORD.fullmatch(kind):
         raise invalid("device_type", "The kind of device is invalid", "Send a word like switch.")
     return kind
-
-
-def _reached(given: ConnectionFields, device: Device | None = None) -> _Given:
-    """How the device is reached, of the URL and the fields beside it. Raises Invalid where they
-    contradict each other. What a change gives as it is already is left out."""
-    url = stream_url.parse(given.rtsp_url) if given.rtsp_url else None
-    host = access_fields.endpoint(given.ip_address).host if given.ip_address else None
-    check_same("ip_address", host, url and url.host)
-    url_port = url.port if url and url.has_port else None
-    check_same("port", given.port, url_port)
-    check_same("username", given.username or None, url and url.username)
-    check_same("password", given.password or None, (url and url.password) or None)
-    if given.login and (given.username or given.password or (url and url.username)):
-        raise invalid("login", "login is none, but a user name is given", "Send one of the two.")
-    if given.credentials:
-        _check_is_alone(given, url)
-    username = given.username or (url.username if url else None)
-    password = given.password if given.password is not None else url.password if url else None
-    if password and not username and _saved_username(device) is None:
-        raise invalid("username", "The user name is missing", "Send it with the password.")
-    host = host or (url.host if url else None)
-    if device is not None and host == address_of(device, RTSP):
-        host = None
-    return _Given(
-        host,
-        given.port or (url.port if url else None),
-        url.path if url else None,
-        url.tls if url else None,
-        username,
-        stream_url.valid_password(password),
-        _has_login(given, url),
-        given.login == "none",
-        (given.credentials or "") if "credentials" in given.model_fields_set else None,
-    )
-
-
-def _check_is_alone(given: ConnectionFields, url: StreamUrl | None) -> None:
-    """Raise Invalid when a login is given beside a credential set."""
-    if given.username or given.password or given.login or (url and url.username):
-        raise invalid(
-            "credentials", "A credential set and a login are given", "Send one of the two."
-        )
-
-
-def _has_login(given: ConnectionFields, url: StreamUrl | None) -> bool:
-    fields = given.model_fields_set
-    is_given = not fields.isdisjoint({"username", "password", "login", "credentials"})
-    return is_given or bool(url and url.username)
-
-
-def _saved_username(device: Device | None) -> str | None:
-    accesses = device.access.values() if device else ()
-    return next((access.username for access in accesses if access.username), None)
-
-
-# -- the access of the sources ----------------------------------------------------------------
-
-
-def _new_connections(
-    reached: _Given, given: CameraFields, seal: Seal
-) -> list[tuple[str, dict[str, Any]]]:
-    """The access of each source by which a new camera is reached."""
-    common: dict[str, Any] = {"host": reached.host}
-    if given.interval is not None:
-        common["interval"] = given.interval
-    is_address_alone = reached.path is None and reached.port is None
-    sources = [RTSP] if not is_address_alone or given.onvif is None else []
-    # An address alone says nothing of the protocol: both are asked, as on the page "Add camera".
-    is_onvif = given.onvif is not None or (
-        is_address_alone and "onvif" not in given.model_fields_set
-    )
-    sources += [ONVIF] if is_onvif else []
-    return [
-        (source, {**common, **_place(source, reached, given), **_login(reached, seal)})
-        for source in sources
-    ]
-
-
-def _place(source: str, reached: _Given, given: CameraFields) -> dict[str, Any]:
-    """Port, path and encryption of a source that is new to the device."""
-    if source == ONVIF and given.onvif is None:
-        place: dict[str, Any] = {"port": None, "path": ""}
-        tls = False
-    elif source == ONVIF and given.onvif is not None:
-        place = given.onvif.model_dump(include={"port", "path"})
-        tls = given.onvif.tls
-    else:
-        tls = bool(reached.tls)
-        default = access_fields.DEFAULT_PORTS["rtsps" if tls else "rtsp"]
-        place = {"port": reached.port or default, "path": reached.path or ""}
-    options = {**({"tls": True} if tls else {}), **_no_login(reached)}
-    if source == RTSP and given.sub_path:
-        options[access_fields.SUB_PATH] = given.sub_path
-    return {**place, **({"options": options} if options else {})}
-
-
-def _no_login(reached: _Given) -> dict[str, str]:
-    return {"login": "none"} if reached.needs_no_login else {}
-
-
-def _login(reached: _Given, seal: Seal, is_set_chosen: bool = False) -> dict[str, Any]:
-    """The login as an edit carries it, sealed for one source; nothing where none is given. It takes
-    the place of a credential set that was chosen."""
-    if not reached.has_login:
-        return {}
-    if reached.credentials:
-        return logins.choice_of(reached.credentials)
-    fields: dict[str, Any] = {}
-    if reached.credentials is not None or is_set_chosen:
-        fields["credentials"] = ""
-    if reached.username is not None or reached.needs_no_login:
-        fields["username"] = reached.username
-    if reached.password is not None or reached.needs_no_login:
-        fields["secret"] = seal(reached.password) if reached.password else None
-    return fields
-
-
-def _with_lent_login(device: Device, source: str, connection: Mapping[str, Any]) -> dict[str, Any]:
-    """The access with the login that another source of the device has for this address, if the
-    request says nothing of a login."""
-    is_given = not connection.keys().isdisjoint({"username", "secret", "credentials"})
-    is_given = is_given or "login" in connection.get("options", {})
-    lender = "" if is_given else logins.lender_for(device, source, connection["host"])
-    return {**connection, **({"login_of": lender} if lender else {})}
-
-
-def _changed_connections(
-    device: Device, reached: _Given, given: CameraFields, seal: Seal
-) -> list[tuple[str, dict[str, Any]]]:
-    """(kind, fields) of the edit of each source whose access changes, or is new."""
-    edits = []
-    for source, access in device.access.items():
-        if source in (RTSP, ONVIF, SNMP):
-            fields = _changes(source, access, reached, given)
-            if source != SNMP:
-                fields |= _login(reached, seal, bool(access.credentials))
-            edits += [("change", {**fields, "source": source})] if fields else []
-    new = [RTSP] if reached.path is not None and RTSP not in device.access else []
-    new += [ONVIF] if given.onvif is not None and ONVIF not in device.access else []
-    for source in new:
-        place = _place(source, reached, given)
-        host = reached.host or next((a.host for a in device.access.values() if a.host), None)
-        fields = {"host": host, **place, **_login(reached, seal), "source": source}
-        fields = _with_lent_login(device, source, fields)
-        edits.append(("link", fields if host else _without_host(fields)))
-    if not edits and reached.host is not None:
-        raise invalid(
-            "ip_address",
-            "The address of this device is found by scans",
-            "Send rtsp_url or onvif to check it at an address as well.",
-        )
-    return edits
-
-
-def _without_host(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """An access at the device's own address, wherever that is."""
-    return {name: value for name, value in fields.items() if name != "host"}
-
-
-def _changes(source: str, access: Access, reached: _Given, given: CameraFields) -> dict[str, Any]:
-    """What the request changes of where and how often a source asks."""
-    fields: dict[str, Any] = {"host": reached.host} if reached.host is not None else {}
-    if "interval" in given.model_fields_set:
-        fields["interval"] = given.interval
-    tls = None
-    if source == RTSP:
-        fields |= {"path": reached.path} if reached.path is not None else {}
-        fields |= {"port": reached.port} if reached.port is not None else {}
-        tls = reached.tls
-    elif source == ONVIF and given.onvif is not None:
-        fields |= given.onvif.model_dump(include={"port", "path"})
-        tls = given.onvif.tls
-    elif source == ONVIF and "onvif" in given.model_fields_set:
-        raise invalid("onvif", "ONVIF cannot be removed from a device", "Undo that it was added.")
-    options = dict(access.options)
-    if tls is not None and tls != bool(options.get("tls")):
-        options.pop("tls", None)
-        options |= {"tls": True} if tls else {}
-    if reached.has_login and source != SNMP:
-        options.pop("login", None)
-        options |= _no_login(reached)
-    if source == RTSP and "sub_path" in given.model_fields_set:
-        options.pop(access_fields.SUB_PATH, None)
-        options |= {access_fields.SUB_PATH: given.sub_path} if given.sub_path else {}
-    return fields if options == access.options else {**fields, "options": options}
 
 
 # -- edits -------------------------------------------------------------------------------------
