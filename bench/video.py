@@ -16,7 +16,8 @@ from statistics import median
 from typing import Any
 
 from bench import fleets
-from bench.running import HERE, ROOT, Process, free_port, monitor
+from bench.rtsp import cameras
+from bench.running import HERE, Process, free_port, monitor
 from bench.table import Row
 from bench.viewers import viewers
 from fleet.database import record
@@ -79,16 +80,8 @@ def _clip(folder: Path, name: str) -> Path:
 @contextmanager
 def _cameras(port: int, clip: Path, count: int, rate: int, first: int = 0) -> Iterator[None]:
     options = ["--count", str(count), "--first", str(first), "--clip", str(clip)]
-    command = [sys.executable, "-m", "simulators.rtsp", "--port", str(port), *options]
-    with subprocess.Popen(
-        [*command, "--fps", str(rate), "--open"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            yield
-        finally:
-            process.kill()
+    with cameras(port, *options, "--fps", str(rate), "--open"):
+        yield
 
 
 def _write_fleet(folder: Path, ports: dict[str, int]) -> tuple[list[int], list[int]]:

@@ -21,6 +21,7 @@ from accounts.limiter import Limiter
 from accounts.model import Person, User
 from fleet.authors import COMMAND_LINE, LOCAL
 from web.http import peer
+from web.http.errors import HttpError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
@@ -51,12 +52,20 @@ class RequestAuthenticator:
     """Whether the connection of a WSGI environment comes from our own user, or root."""
 
 
+TOO_MANY = "Too many login attempts with this account or from this address"
+
+
 class TooManyTries(Exception):
     """Raised when the login must wait so many seconds."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"wait {seconds} s")
         self.seconds = seconds
+
+    def as_refusal(self, text: str = TOO_MANY) -> HttpError:
+        """The response of this text that says when to try again (429)."""
+        hint, headers = f"Try again in {self.seconds} s.", {"Retry-After": str(self.seconds)}
+        return HttpError(429, text, hint, headers)
 
 
 def person_of(authenticator: RequestAuthenticator) -> Person | None:

@@ -149,12 +149,7 @@ def _authenticate() -> Person | None:
             note("login.failed", name, "wrong user name or password", by=NOBODY)
         return person
     except TooManyTries as error:
-        raise HttpError(
-            429,
-            "Too many login attempts with this account or from this address",
-            f"Try again in {error.seconds} s.",
-            {"Retry-After": str(error.seconds)},
-        ) from None
+        raise error.as_refusal() from None
 
 
 def _check_action(person: Person, action: str) -> None:

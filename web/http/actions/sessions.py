@@ -22,12 +22,7 @@ def authenticate(name: str, password: str) -> User:
     try:
         user = log_in(authenticator, name, password)
     except TooManyTries as error:
-        raise HttpError(
-            429,
-            "Too many login attempts with this account or from this address",
-            f"Try again in {error.seconds} s.",
-            {"Retry-After": str(error.seconds)},
-        ) from None
+        raise error.as_refusal() from None
     if user is None:
         note(
             "login.failed",
@@ -87,10 +82,7 @@ def change_password(user: User, current: str, new: str) -> None:
     try:
         known = log_in(authenticator, user.name, current)
     except TooManyTries as error:
-        raise HttpError(
-            429, "Too many attempts", f"Try again in {error.seconds} s.",
-            {"Retry-After": str(error.seconds)},
-        ) from None  # fmt: skip
+        raise error.as_refusal("Too many attempts") from None
     if known is None:
         raise NotAllowed("Wrong password", "Enter your current password.", 403, "current")
     stored = passwords.hash_new(new, user.name)
