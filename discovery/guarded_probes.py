@@ -19,6 +19,7 @@ from discovery.hidden_passwords import HiddenErrors, hidden_reports
 from discovery.login_attempts import LoginAttempts
 from discovery.login_turns import is_known_to_work
 from discovery.logins import Allowance, LoginGate
+from discovery.loop_time import loop_time
 from discovery.probe_results import is_other_device
 from discovery.probe_tasks import ProbeTasks
 from discovery.proving import Proving
@@ -246,7 +247,7 @@ class GuardedProbes:
         does."""
         at_host = self._tracker.at_address(entry.host, device.site)
         disputed = self._tracker.disputed()
-        proof = proof_of(entry, device, at_host, disputed, _now())
+        proof = proof_of(entry, device, at_host, disputed, loop_time())
         if self._proofs.is_valid(proof) or self._is_lent_by_proved(entry, device, at_host):
             return None
         plain = access_without_secrets(access)
@@ -277,7 +278,7 @@ class GuardedProbes:
             return False
         if logins.has_own_login(device.access.get(entry.source, Access())):
             return False
-        disputed, now = self._tracker.disputed(), _now()
+        disputed, now = self._tracker.disputed(), loop_time()
         return any(
             known.host == entry.host
             and self._proofs.is_valid(proof_of(known, owner, at_host, disputed, now))
@@ -362,7 +363,3 @@ def _with_last_time(reports: Iterable[Report], target: Target) -> list[Report]:
         else report
         for report in reports
     ]
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -17,6 +17,7 @@ from discovery.device_tracker import DeviceTracker
 from discovery.down_scopes import DownScopes
 from discovery.due_queue import NOW, DueQueue, Question, QueueEntry
 from discovery.guarded_probes import GuardedProbes
+from discovery.loop_time import loop_time
 from discovery.probe_results import ANSWERED, MISSED, NOT_ASKED, ProbeResult, ProbeResults
 from discovery.proving import OtherDevice
 from discovery.refused_logins import RefusedLogins
@@ -93,7 +94,7 @@ class Prober:
         while True:
             self._pump()
             due = self.queue.next_at()
-            wait = SYNC_EVERY if due is None else min(SYNC_EVERY, max(0.01, due - _now()))
+            wait = SYNC_EVERY if due is None else min(SYNC_EVERY, max(0.01, due - loop_time()))
             await asyncio.sleep(wait)
 
     def submit(
@@ -107,7 +108,7 @@ class Prober:
         self._sync()
         futures = []
         for question in questions:
-            if self.queue.prioritize(question, _now(), urgency):
+            if self.queue.prioritize(question, loop_time(), urgency):
                 if urgency == NOW:
                     self.queue.ask_by_hand(question)
                 future = asyncio.get_running_loop().create_future()
@@ -136,7 +137,7 @@ class Prober:
             # now must not come back by a report that waits.
             await self._keep(result.reports)
         elif entry.was_up:
-            self.queue.make_due(entry.question, _now())
+            self.queue.make_due(entry.question, loop_time())
             self._pump()
         return result
 
@@ -175,7 +176,7 @@ class Prober:
     def _sync(self) -> None:
         """Bring the queue in line with the newest snapshot of the fleet."""
         fleet = self.tracker.fleet()
-        for question in self.queue.update(fleet.devices, _now(), fleet.credentials):
+        for question in self.queue.update(fleet.devices, loop_time(), fleet.credentials):
             self._guarded.forget(question)
             self.deliver(self._scopes.forget(question, self.clock()))
             self._resolve(
@@ -188,8 +189,8 @@ class Prober:
             return
         self._sync()
         if self._is_running:
-            self.queue.wake(_now())
-        for entry in self.queue.begin(_now()):
+            self.queue.wake(loop_time())
+        for entry in self.queue.begin(loop_time()):
             task = asyncio.get_running_loop().create_task(self._question(entry))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -229,8 +230,7 @@ class Prober:
             self.sessions.release(owner, stream)
 
     def turn(self, owner: int) -> asyncio.Lock:
-        """What is held by whoever may log in at the streams of a device: questions at once could
-        each be refused."""
+        """The lock of logins at the streams of a device: several at once could all be refused."""
         return self._turns.setdefault(owner, asyncio.Lock())
 
     async def _probe(
@@ -273,7 +273,7 @@ class Prober:
         is_current, now = self.queue.is_current(entry), self.clock()
         was_up = entry.was_up
         answered = {ANSWERED: True, MISSED: False}.get(answer.state)
-        is_first_miss = self.queue.ended(entry, _now(), answered, again)
+        is_first_miss = self.queue.ended(entry, loop_time(), answered, again)
         if answered is False:
             self._guarded.missed(entry)
         if is_current:
@@ -285,7 +285,7 @@ class Prober:
             if is_first_miss:
                 self._ask_parents(entry.question[0])
                 if question := next_channel(self.queue, self.tracker, entry.question[0]):
-                    self.queue.make_due(question, _now())
+                    self.queue.make_due(question, loop_time())
             elif answered and not was_up:
                 self._ask_channels(entry.question[0])
             self._ask_unreported(reports)
@@ -307,7 +307,7 @@ class Prober:
     def _ask_parents(self, device: int) -> None:
         """Ask the parents of a device that missed, as its connection may be down. A parent is asked
         once, however many of its children miss."""
-        devices, now = self.tracker.devices(), _now()
+        devices, now = self.tracker.devices(), loop_time()
         child = devices.get(device)
         for parent in child.parents if child else ():
             for question in self.queue.questions_of(parent):
@@ -319,12 +319,12 @@ class Prober:
         """Ask the channels of a recorder that is back."""
         for channel in self.tracker.channels_of(recorder):
             for question in self.queue.questions_of(channel.id):
-                self.queue.make_due(question, _now())
+                self.queue.make_due(question, loop_time())
 
     def _ask_unreported(self, reports: Iterable[Report]) -> None:
         """Ask for the streams of channels that their recorder no longer lists: an answer from
         before says nothing about now."""
-        now = _now()
+        now = loop_time()
         for device in unreported_ids(reports):
             for entry in entries_of(self.queue, device):
                 if entry.was_up and now - entry.began >= PARENT_RETRY:
@@ -334,7 +334,3 @@ class Prober:
         for future in list(self._awaited.get(question, ())):
             if not future.done():
                 future.set_result(answer)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,6 +1,5 @@
 """Ask one source of a trial, within the login budget of discovery/logins.py."""
 
-import asyncio
 import hmac
 import itertools
 import secrets
@@ -10,6 +9,7 @@ from typing import Any
 
 from discovery import verdicts
 from discovery.logins import WRONG, LoginGate
+from discovery.loop_time import loop_time
 from discovery.outcomes import outcome
 from discovery.probe_tasks import ProbeTasks
 from discovery.proving import OtherDevice, Proving
@@ -113,7 +113,7 @@ class TrialLogin:
     def _after_refusal(self, connection: TrialConnection) -> str:
         reason = f"Not tried: the device refused this login over {self.refused_by}"
         sent = self._sent(connection)
-        if sent is None or sent.port in self.probes.refusing.of(sent, _now()):
+        if sent is None or sent.port in self.probes.refusing.of(sent, loop_time()):
             return reason
         title = title_of(connection.source)
         return f"{reason}. If the password is right, test again: {title} is asked then"
@@ -121,7 +121,7 @@ class TrialLogin:
     def _turn_reason(self, connection: TrialConnection, sent: SentLogin) -> str:
         """Why another connection of the request has its turn: this one refused the login in the
         test before, and the other one was not asked. So a test costs one refusal at most."""
-        refusing = self.probes.refusing.of(sent, _now())
+        refusing = self.probes.refusing.of(sent, loop_time())
         others = [self._sent(other) for other in self.request.connections if other != connection]
         if sent.port not in refusing or all(other and other.port in refusing for other in others):
             return ""
@@ -157,7 +157,7 @@ class TrialLogin:
             if (refusal := _refusal(reports, target.refusals)) is not None:
                 number = max(1, (refusal.refusals or 0) - target.refusals)
                 gate.trial_refused(sent, number, refusal.attempts_left)
-                self.probes.refusing.add(sent, _now())
+                self.probes.refusing.add(sent, loop_time())
                 self.refused_by = title_of(connection.source)
             elif _is_accepted(reports):
                 gate.trial_accepted(sent)
@@ -255,14 +255,10 @@ def _noting(times: list[float]) -> Callable[[], Awaitable[None]]:
     """Notes when each login is sent."""
 
     async def note() -> None:
-        times.append(_now())
+        times.append(loop_time())
 
     return note
 
 
 def _is_accepted(reports: Reports) -> bool:
     return any(s.learned is not None and bool(s.learned.method) for s in sightings_of(reports))
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
