@@ -85,7 +85,7 @@ class CloudServer:
         self.socket = _bound(self.address)
         self.port = self.socket.getsockname()[1]
         if self._dead:
-            # The kernel refuses whoever is not the peer. A closed port could be lost to others.
+            # The kernel takes packets of the peer alone; others could take a port that is closed.
             self.socket.connect(self.address)
         self._selector = selector
         selector.register(self.socket, selectors.EVENT_READ, self)

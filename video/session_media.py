@@ -34,7 +34,7 @@ class SessionMedium:
 
 
 def session_media(description: bytes) -> list[SessionMedium]:
-    """The media in their order; a line that cannot be read counts as absent."""
+    """The media in their order; lines that cannot be read are ignored."""
     blocks: list[list[str]] = []
     for line in description.decode("utf-8", "replace").splitlines():
         text = line.strip()

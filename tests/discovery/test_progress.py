@@ -14,7 +14,7 @@ from tests.discovery.small_sources import FindingSource, Outcomes, hangs, key, s
 from tests.home import Clock, until
 
 
-def test_whoever_watches_sees_the_number_of_found_devices_rise(
+def test_the_number_of_found_devices_rises_bit_by_bit(
     make_engine: MakeEngine, clock: Clock
 ) -> None:
     engine = make_engine(FindingSource(clock, devices=range(1, 31), pause=0.1).source())

@@ -131,7 +131,7 @@ def test_a_wrong_login_costs_no_more_than_two_and_tells_so(tmp_path: Path, serve
         assert record(engine).access["rtsp"].refusals == 2
 
 
-def test_a_password_that_was_changed_costs_two_refusals_whoever_asks(
+def test_a_changed_password_costs_two_refusals_for_checks_and_streams_together(
     tmp_path: Path, serve: Serve
 ) -> None:
     both = {"/stream1": Stream(), "/stream2": Stream()}
@@ -192,7 +192,7 @@ def test_what_cannot_be_asked_says_why(tmp_path: Path) -> None:
 def test_the_small_stream_is_that_of_the_maker_and_asked_for_once(
     tmp_path: Path, serve: Serve
 ) -> None:
-    """F18: where there is none, it is said as such."""
+    """F18: a camera without one gives the reason."""
     paths = {f"/cam/realmonitor?channel=1&subtype={sub}": Stream() for sub in (0, 1)}
     both = RtspDevice("127.80.9.32", streams=paths, style="dahua")
     alone = RtspDevice("127.80.9.33", streams=dict([*paths.items()][:1]), style="dahua")

@@ -187,7 +187,7 @@ def test_trying_comes_before_each_final_answer(client, cloud, recorder):
     assert heard[0].raw.startswith(b"HTTP/1.1 100 Trying\r\n")
 
 
-def test_whoever_comes_without_auth_after_a_key_error_is_answered(client, cloud, recorder):
+def test_a_client_without_auth_after_a_key_error_is_answered(client, cloud, recorder):
     recorder.state = "key_error"
     assert client.probe(cloud, auth=False).code == 400
     assert client.probe(cloud).body == "<body><Error>KeyError</Error></body>"

@@ -158,7 +158,7 @@ def test_a_forger_says_the_opposite_first_and_from_elsewhere(
         assert lie == 404 or bool(forged.body) == (path != "/probe/device/")
 
 
-def test_forgers_also_speak_for_whoever_is_silent(client, cloud, recorder):
+def test_forgers_also_answer_for_a_silent_device(client, cloud, recorder):
     recorder.state = "silent"
     cloud.forgers = {"address", "cseq", "port"}
     client.send(cloud.regions[1], f"/info/device/{SERIAL}")

@@ -33,7 +33,7 @@ OWN, OTHER, NOBODY = 1, 7002, 7999
 STREAM = {"Accept": "text/event-stream"}
 PAGE = {"Accept": "text/html"}
 API = ("/api", "/v0", "/openapi", "/metrics", "/healthz", "/readyz")
-"""Where no pages are: refusals are JSON whoever asks."""
+"""Paths without pages: refusals are JSON for browsers, too."""
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 PEOPLE = {
     "Ada": ("admin", True),

@@ -317,8 +317,8 @@ ENDLESS = (
     "/v0/api/cctv/cameras/<key>/stream",
     "/wall/shared/<token>/live",
 )
-"""What shows live video. Its answers do not end while a camera sends, and each waits a while for a
-camera that does not: whoever asks for every route asks for the head of these (`reading_of`)."""
+"""Routes of live video. Their responses do not end while a camera sends, and wait a while for one
+that does not, so a test of all routes sends HEAD to these (`reading_of`)."""
 
 LOGIN = {"username": "Vera", "password": PASSWORD}
 # Bodies that get an allowed request past authorization, and not much further.

@@ -105,8 +105,8 @@ class StreamSessions:
                 self._noted[session.viewer.account, session.key] = session.ended
 
     def is_new_view(self, viewer: Viewer, key: StreamKey) -> bool:
-        """True unless this person sees the picture already, or saw it until a moment ago; what
-        is asked once counts as seen."""
+        """True unless this person watches the stream already, or did in the last SAME_VIEW. Asking
+        is noted as watching."""
         now = self.clock()
         with self._lock:
             last = self._noted.get((viewer.account, key))

@@ -79,7 +79,7 @@ def test_what_cannot_be_is_refused_in_words(home: Home) -> None:
     assert refused["error"] == "This camera is not being recorded"
     ask(home, "POST", "start_recording/", {"recording_name": "../../etc/a.mp4"}, 201)
     refused = ask(home, "POST", "start_recording/", {}, 409)
-    assert refused["error"] == "This camera is being recorded already"
+    assert refused["error"] == "This camera is already being recorded"
     for body in ({"duration_minutes": 0}, {"duration_minutes": 1441}, {"minutes": 5}):
         ask(home, "POST", "start_recording/", body, 422)
     missing = home.client.get("/v0/api/cctv/cameras/99/recording_status/")

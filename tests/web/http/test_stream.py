@@ -335,7 +335,7 @@ def test_an_event_that_cannot_be_encoded_is_left_out_and_the_next_ones_come(
     assert [message.id for message in messages(next(frames).decode())] == [last + 2]
 
 
-def test_whoever_missed_too_much_is_told_to_load_anew(make_home: Make) -> None:
+def test_a_reader_that_missed_too_much_has_to_reload(make_home: Make) -> None:
     home = make_home()
     fill(home, 1001)
     last, readers = home.events()[-1].sequence, home.monitor.journal.readers
