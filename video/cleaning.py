@@ -1,4 +1,4 @@
-"""Delete recordings that are too old or too many, and tell how full their disk is.
+"""Delete recordings that are too old or too large in sum, and report how full their disk is.
 
 Files are deleted relative to the open folder, which proved who it is, and no link is followed.
 """
@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from fleet.labels import counted
-from video import retention_rows, segment_rows
+from video import recording_rows, retention_rows, segment_rows
 from video.folder_proof import FolderProof, NotProved
 from video.retention import (
     GB,
@@ -156,7 +156,7 @@ class Cleaner:
             if len(stuck) > MAX_STUCK or not (failed or (done and known.has_more)):
                 break
         if not (stuck or (done and known.has_more)):
-            retention_rows.remove_recordings(self.engine, known.discarded)
+            recording_rows.remove(self.engine, known.discarded)
         self._note_failures(stuck.values())
         self._note_shortage(space_of(folder), limits, cleanup)
         if removed:
@@ -170,7 +170,7 @@ class Cleaner:
         touched = {(each.segment.device, each.segment.stream) for each in removals}
         ended = [each for each in ranges if (each.device, each.stream) in touched and each.ended_at]
         gone = [each.id for each in ended if not retention_rows.has_files(self.engine, each)]
-        retention_rows.remove_recordings(self.engine, gone)
+        recording_rows.remove(self.engine, gone)
 
     def _note_shortage(self, disk: DiskSpace, limits: Limits, cleanup: Cleanup) -> None:
         """Stop recording while the disk has too little space and nothing is left to delete."""
@@ -178,9 +178,9 @@ class Cleaner:
         self.proof.shortage = ""
         if disk.free < least:
             self.proof.shortage = (
-                f"The disk of {self.proof.folder} has {size_text(disk.free)} of the "
-                f"{size_text(least)} of free space that are kept, and nothing is left to delete: "
-                "all recordings are protected or being written. Free disk space there."
+                f"Only {size_text(disk.free)} of the required {size_text(least)} are free on the "
+                f"disk of {self.proof.folder}, and nothing is left to delete: all recordings are "
+                "protected or being written. Free disk space there."
             )
         elif limits.max_bytes and cleanup.shortfall:
             self.proof.shortage = (

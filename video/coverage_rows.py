@@ -47,7 +47,7 @@ def files(
     ).where(
         column.device.in_(devices),
         column.stream.in_(("main", "sub")),
-        # The index has the beginning alone.
+        # The index covers started_at alone.
         column.started_at > since - LONGEST,
         column.started_at < until,
         or_(column.ended_at > since, column.closed.is_(False)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Float, Select, String, cast, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Float, String, cast, distinct, func, select
 
 from store.sql import translated_errors
 from video.recorded import Recording, Segment
@@ -14,18 +14,6 @@ from video.tables import recordings, segments
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingFilter:
-    """Which recordings. `devices`: None for those of all. Those of a time are all that overlap
-    it."""
-
-    devices: Sequence[int] | None = None
-    status: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +26,6 @@ class Content:
     seconds: float = 0.0
     size: int = 0
     newest: Segment | None = None
-
-
-def count(engine: "Engine", wanted: RecordingFilter) -> int:
-    query = _matching(select(func.count()).select_from(recordings), wanted)
-    with translated_errors(), engine.connect() as connection:
-        return int(connection.execute(query).scalar_one())
-
-
-def page(engine: "Engine", wanted: RecordingFilter, limit: int, offset: int) -> list[Recording]:
-    """The matching recordings, the newest first."""
-    query = _matching(select(recordings), wanted)
-    query = query.order_by(recordings.c.started_at.desc(), recordings.c.id.desc())
-    with translated_errors(), engine.connect() as connection:
-        rows = connection.execute(query.limit(limit).offset(offset)).mappings()
-        return [Recording(**row) for row in rows]
-
-
-def _matching(query: Select[Any], wanted: RecordingFilter) -> Select[Any]:
-    column = recordings.c
-    if wanted.devices is not None:
-        query = query.where(column.device.in_(wanted.devices))
-    if wanted.status:
-        query = query.where(column.status == wanted.status)
-    if wanted.since:
-        query = query.where(or_(column.ended_at.is_(None), column.ended_at > wanted.since))
-    if wanted.until:
-        query = query.where(column.started_at < wanted.until)
-    is_deleted = column.deleted_at.is_not(None)
-    return query.where(is_deleted if wanted.is_deleted else ~is_deleted)
 
 
 def contents(engine: "Engine", wanted: Sequence[Recording], now: datetime) -> list[Content]:

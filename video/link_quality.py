@@ -74,7 +74,7 @@ def judgement(days: Sequence[LinkDay]) -> str:
     """One sentence about the link on these days of one stream, the oldest first."""
     known = [day for day in days if day.seconds >= SHORTEST]
     if not known:
-        return "Not enough was received yet to judge the link."
+        return "Not enough data yet to judge the link."
     newest = known[-1]
     return _trouble(newest) or _change(known) or _praise(newest)
 
@@ -114,7 +114,7 @@ def _change(days: Sequence[LinkDay]) -> str:
         before = sorted(rate(usual))[len(usual) // 2]
         now = rate([newest])[0]
         if before and now < before * HALF:
-            return f"The {name} has fallen to {now / before:.0%} of that of the days before."
+            return f"The {name} has dropped to {now / before:.0%} of its usual value."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What is recorded: by hand, by schedules, always. One recording of a stream serves all of them.
+"""Record by hand, by schedules, and always. Recordings of a stream that overlap share its files.
 
 A thread looks each second at what is wanted, and at what the streams make of it. Lengths of time
 run on the monotonic clock: a clock that is set ends no recording and starts none again.
@@ -43,7 +43,7 @@ CLOCK_STEP = 5.0
 """Seconds by which the clock is set, or this server was suspended, that part a recording in two: it
 is a range of times, and such a range would hold what it did not record, or end before it began."""
 DISK = "disk"
-NOTHING = "No picture came while it ran."
+NOTHING = "No video was received while it ran."
 
 
 class Lease(Protocol):
@@ -81,7 +81,7 @@ class _Running:
 
 
 @dataclass(slots=True)
-class _Line:
+class _RecordedStream:
     """A stream that is to be recorded. `trouble`: why nothing is, as far as this server knows."""
 
     lease: Lease | None = None
@@ -91,8 +91,8 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class RecordingStatus:
-    """What is recorded of a device now. `recordings` run; `last` is the newest one, also if it has
-    ended. `reason`: why no picture comes, or empty. `files`: those that grow."""
+    """The recordings of a device now. `recordings` run; `last` is the newest one, running or not.
+    `reason`: why no video is received, or empty. `files`: those that grow."""
 
     recordings: tuple[Recording, ...]
     last: Recording | None
@@ -129,7 +129,7 @@ class Recorder:
         self._timer = timer
         self._changed = Condition()
         self._running: list[_Running] = []
-        self._lines: dict[StreamKey, _Line] = {}
+        self._recorded_streams: dict[StreamKey, _RecordedStream] = {}
         self._due: frozenset[Due] | None = None
         self._without_sub: set[int] = set()
         self._proved_at = float("-inf")
@@ -172,7 +172,8 @@ class Recorder:
             raise Refused("This camera is retired", "Restore it first.")
         if any(running.recording.kind == MANUAL for running in self._of(device.id)):
             raise Refused(
-                "This camera is being recorded already", "Stop that recording first, or let it end."
+                "This camera is already being recorded",
+                "Stop that recording, or wait until it ends.",
             )
         if trouble := self._proved(is_forced=True):
             raise Refused(trouble, "Then start the recording again.")
@@ -184,7 +185,7 @@ class Recorder:
         manual = next((item for item in running if item.recording.kind == MANUAL), None)
         if manual is None and running:
             raise Refused(
-                f"This camera is recorded by {running[0].recording.name}",
+                f"This camera is being recorded by {running[0].recording.name}",
                 "Deactivate the schedule, or switch auto_record off.",
             )
         if manual is None:
@@ -247,7 +248,7 @@ class Recorder:
         self._looked_at = (now, self._timer())
 
     def start(self) -> None:
-        """Begin to record."""
+        """Start the thread that records."""
         self._ends = False
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -266,7 +267,7 @@ class Recorder:
         try:
             self.index.flush(is_last=True)
         except Unreachable as error:
-            log.warning("The index of recordings is repaired at the next start: %s", error)
+            log.warning("The index of recordings will be repaired at the next start: %s", error)
 
     # -- the thread ------------------------------------------------------------------------
 
@@ -286,7 +287,7 @@ class Recorder:
         self._end_what_is_over()
         self._take_due()
         try:
-            self._look_after_lines()
+            self._look_after_streams()
             self._save_new()
             self.index.flush()
             self._judge_ended()
@@ -297,7 +298,7 @@ class Recorder:
 
     def _note_outage(self, outage: str) -> None:
         if outage and not self._outage:
-            log.warning("Recordings are indexed when the database is available: %s", outage)
+            log.warning("Recordings are indexed once the database is available again: %s", outage)
         self._outage = outage
 
     def _follow_clock(self) -> None:
@@ -389,26 +390,26 @@ class Recorder:
 
     # -- streams ---------------------------------------------------------------------------
 
-    def _look_after_lines(self) -> None:
-        """Keep one lease for each stream that any recording wants, as long as the folder is the one
-        that it was."""
+    def _look_after_streams(self) -> None:
+        """Keep one lease for each stream that any recording needs, while the folder can be
+        used."""
         self._note_missing_streams()
         with self._changed:
             wanted = {item.key for item in self._active()}
-            for key in self._lines.keys() - wanted:
-                self._release(self._lines.pop(key))
-            for key in wanted - self._lines.keys():
-                self._lines[key] = _Line()
+            for key in self._recorded_streams.keys() - wanted:
+                self._release(self._recorded_streams.pop(key))
+            for key in wanted - self._recorded_streams.keys():
+                self._recorded_streams[key] = _RecordedStream()
         trouble = self._proved()
         if not trouble and not self._is_healed:
             self._heal()
-        for key, line in tuple(self._lines.items()):
+        for key, stream in tuple(self._recorded_streams.items()):
             if trouble:
                 self._is_healed = False
-                self._release(line)
-                line.trouble = trouble
-            elif line.lease is None and self._timer() >= line.retry_at:
-                self._begin(key, line)
+                self._release(stream)
+                stream.trouble = trouble
+            elif stream.lease is None and self._timer() >= stream.retry_at:
+                self._begin(key, stream)
 
     def _heal(self) -> None:
         """Make the index and the folder agree, at the start and when the folder is back. Raises
@@ -424,7 +425,7 @@ class Recorder:
             log.info("Recorded files compared with their index: %s", healed)
 
     def _note_missing_streams(self) -> None:
-        """Record the large stream of a camera that turns out to have no small one."""
+        """Record the main stream of a camera that turns out to have no sub stream."""
         with self._changed:
             for item in self._active():
                 state = self._streams.state(item.key) if item.key.name == SUB else None
@@ -441,48 +442,48 @@ class Recorder:
             self._trouble, self._proved_at = self._prove(), now
         return self._trouble
 
-    def _begin(self, key: StreamKey, line: _Line) -> None:
+    def _begin(self, key: StreamKey, stream: _RecordedStream) -> None:
         folder = self._folder / str(key.device)
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             plan = SegmentPlan(folder, self.segment_seconds())
             with self._changed:  # so that a report which comes at once finds the lease
-                line.lease = self._streams.record(key, plan, partial(self._take, key))
+                stream.lease = self._streams.record(key, plan, partial(self._take, key))
         except OSError as error:
-            self._fail(line, f"{folder} cannot be created ({error.strerror}).")
+            self._fail(stream, f"{folder} cannot be created ({error.strerror}).")
         except ValueError:
-            self._fail(line, "The recording before is still being closed.")
+            self._fail(stream, "The previous recording is still being closed.")
 
     def _take(self, key: StreamKey, progress: SegmentProgress) -> None:
         """Note what a stream reports about a file."""
         self.index.note(key, progress)
         with self._changed:
-            line = self._lines.get(key)
-            if line is not None and progress.reason == DISK:
-                text = f"The disk does not take recordings ({progress.error})."
-                if line.trouble != text:
-                    log.error("Device %d is not recorded. %s", key.device, text)
-                self._release(line)
-                self._fail(line, text)
-            elif line is not None and not progress.is_closed:
-                line.trouble = ""
+            stream = self._recorded_streams.get(key)
+            if stream is not None and progress.reason == DISK:
+                text = f"Recordings cannot be written ({progress.error})."
+                if stream.trouble != text:
+                    log.error("Recording of device %d stopped. %s", key.device, text)
+                self._release(stream)
+                self._fail(stream, text)
+            elif stream is not None and not progress.is_closed:
+                stream.trouble = ""
             self._changed.notify_all()
 
-    def _fail(self, line: _Line, trouble: str) -> None:
-        line.trouble = trouble
-        line.retry_at = self._timer() + PROVE_EVERY
+    def _fail(self, stream: _RecordedStream, trouble: str) -> None:
+        stream.trouble = trouble
+        stream.retry_at = self._timer() + PROVE_EVERY
         self._proved_at = float("-inf")
 
-    def _release(self, line: _Line) -> None:
-        lease, line.lease = line.lease, None
+    def _release(self, stream: _RecordedStream) -> None:
+        lease, stream.lease = stream.lease, None
         if lease is not None:
             lease.stop()
 
     def _reason(self, key: StreamKey) -> str:
-        """Why no picture comes; empty while it does, and while nothing is known yet."""
-        line = self._lines.get(key)
-        if line is not None and line.trouble:
-            return line.trouble
+        """Why no video is received; empty while it is, and while nothing is known yet."""
+        stream = self._recorded_streams.get(key)
+        if stream is not None and stream.trouble:
+            return stream.trouble
         state = self._streams.state(key)
         return state.reason if state is not None else ""
 
@@ -498,7 +499,7 @@ class Recorder:
 
     def _judge_ended(self) -> None:
         """Complete what has ended as soon as its last file is closed and its row is saved, so that
-        its size and length are the last ones: failed is what recorded nothing at all. Raises
+        its size and length are the last ones. What recorded nothing at all has failed. Raises
         Unreachable."""
         for item in self._items():
             if item.ended_at is None:

@@ -1,11 +1,11 @@
 """Rows of recordings. Every function raises Unreachable, and Damaged for a bad value."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, delete, insert, or_, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 
 from store.sql import translated_errors
 from video.recorded import RECORDING, Recording
@@ -13,6 +13,18 @@ from video.tables import recordings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFilter:
+    """Which recordings. `devices`: None for those of all. Those of a time are all that overlap
+    it."""
+
+    devices: Sequence[int] | None = None
+    status: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    is_deleted: bool = False
 
 
 def add(engine: "Engine", recording: Recording) -> int:
@@ -57,43 +69,40 @@ def unfinished(engine: "Engine") -> list[Recording]:
     return _found(engine, query.order_by(recordings.c.id))
 
 
-def listed(
-    engine: "Engine",
-    *,
-    devices: Sequence[int] | None = None,
-    kind: str = "",
-    status: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    with_deleted: bool = False,
-    limit: int = 100,
-    offset: int = 0,
-) -> list[Recording]:
-    """Find matching recordings, the newest first. Those of a time are all that overlap it."""
-    column = recordings.c
-    query = select(recordings)
-    if devices is not None:
-        query = query.where(column.device.in_(devices))
-    if kind:
-        query = query.where(column.kind == kind)
-    if status:
-        query = query.where(column.status == status)
-    if since:
-        query = query.where(or_(column.ended_at.is_(None), column.ended_at > since))
-    if until:
-        query = query.where(column.started_at < until)
-    if not with_deleted:
-        query = query.where(column.deleted_at.is_(None))
-    query = query.order_by(column.started_at.desc(), column.id.desc())
+def count(engine: "Engine", wanted: RecordingFilter) -> int:
+    """The number of matching recordings."""
+    query = _matching(select(func.count()).select_from(recordings), wanted)
+    with translated_errors(), engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def page(engine: "Engine", wanted: RecordingFilter, limit: int, offset: int = 0) -> list[Recording]:
+    """The matching recordings, the newest first."""
+    query = _matching(select(recordings), wanted)
+    query = query.order_by(recordings.c.started_at.desc(), recordings.c.id.desc())
     return _found(engine, query.limit(limit).offset(offset))
+
+
+def _matching(query: Select[Any], wanted: RecordingFilter) -> Select[Any]:
+    column = recordings.c
+    if wanted.devices is not None:
+        query = query.where(column.device.in_(wanted.devices))
+    if wanted.status:
+        query = query.where(column.status == wanted.status)
+    if wanted.since:
+        query = query.where(or_(column.ended_at.is_(None), column.ended_at > wanted.since))
+    if wanted.until:
+        query = query.where(column.started_at < wanted.until)
+    is_deleted = column.deleted_at.is_not(None)
+    return query.where(is_deleted if wanted.is_deleted else ~is_deleted)
 
 
 def newest(engine: "Engine", device: int) -> Recording | None:
     """The recording of a device that started last, without deleted ones."""
-    return next(iter(listed(engine, devices=[device], limit=1)), None)
+    return next(iter(page(engine, RecordingFilter([device]), 1)), None)
 
 
-def remove(engine: "Engine", id: int) -> None:
-    """Delete the row."""
+def remove(engine: "Engine", ids: Sequence[int]) -> None:
+    """Delete these rows."""
     with translated_errors(), engine.begin() as connection:
-        connection.execute(delete(recordings).where(recordings.c.id == id))
+        connection.execute(delete(recordings).where(recordings.c.id.in_(list(ids))))

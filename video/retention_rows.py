@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from store.sql import translated_errors
 from video.retention import (
@@ -83,7 +83,7 @@ def _too_old(now: datetime, limits: Limits) -> Iterator[ColumnElement[bool]]:
 
 
 def _ended_before(time: datetime) -> ColumnElement[bool]:
-    # The index has the beginning alone.
+    # The index covers started_at alone.
     return and_(segments.c.started_at < time, segments.c.ended_at < time)
 
 
@@ -152,12 +152,6 @@ def has_files(engine: "Engine", each: RecordingRange) -> bool:
     with translated_errors(), engine.connect() as connection:
         query = select(segments.c.id).where(_within(each)).limit(1)
         return connection.execute(query).first() is not None
-
-
-def remove_recordings(engine: "Engine", ids: Sequence[int]) -> None:
-    """Delete the rows of recordings that have no files of their own any more."""
-    with translated_errors(), engine.begin() as connection:
-        connection.execute(delete(recordings).where(recordings.c.id.in_(list(ids))))
 
 
 def uses(engine: "Engine", now: datetime) -> list[DeviceUse]:

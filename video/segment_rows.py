@@ -69,7 +69,7 @@ def between(
     query = select(segments).where(
         column.device == device,
         column.stream.in_(NAMES if stream is None else (stream,)),
-        # The index has the beginning alone.
+        # The index covers started_at alone.
         column.started_at > since - LONGEST,
         column.started_at < until,
         column.ended_at > since,

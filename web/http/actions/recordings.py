@@ -15,10 +15,10 @@ from video.build import VideoPackage
 from video.day_line import DayLine, Stretch, day_of, explained
 from video.joined_mp4 import JoinedMp4
 from video.library import Library, Playback
-from video.library_rows import RecordingFilter
 from video.model import MAIN, NAMES, SUB
 from video.outages import CAUSES, UNKNOWN, UNSCHEDULED
 from video.recorded import RECORDING, Recording
+from video.recording_rows import RecordingFilter
 from video.thumbnails import TooBusy
 from web.http.auditing import actor_name, note
 from web.http.byte_ranges import ranged
