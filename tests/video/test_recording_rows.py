@@ -81,19 +81,19 @@ def test_recordings_are_found_by_device_time_and_status(engine: Engine) -> None:
     recording_rows.change(engine, first, status=COMPLETED, ended_at=NOON + FIVE)
     assert [row.id for row in recording_rows.unfinished(engine)] == [second]
 
-    def found(**wanted: Any) -> list[int]:
+    def matching(**wanted: Any) -> list[int]:
         rows = recording_rows.page(engine, RecordingFilter(**wanted), 100)
         assert recording_rows.count(engine, RecordingFilter(**wanted)) == len(rows)
         return [row.id for row in rows]
 
-    assert found() == [second, first]
-    assert found(since=NOON + FIVE) == [second]
-    assert found(until=NOON + FIVE) == [first]
-    assert found(devices=[8]) == [second]
-    assert found(devices=[]) == []
-    assert found(status=RECORDING) == [second]
+    assert matching() == [second, first]
+    assert matching(since=NOON + FIVE) == [second]
+    assert matching(until=NOON + FIVE) == [first]
+    assert matching(devices=[8]) == [second]
+    assert matching(devices=[]) == []
+    assert matching(status=RECORDING) == [second]
     recording_rows.change(engine, second, deleted_at=NOON)
     assert recording_rows.newest(engine, 8) is None
-    assert (found(), found(is_deleted=True)) == ([first], [second])
+    assert (matching(), matching(is_deleted=True)) == ([first], [second])
     recording_rows.remove(engine, [second])
     assert recording_rows.find(engine, second) is None
