@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from video import library_rows, recording_rows, segment_rows
 from video.day_line import DayLine, covered, day_line, day_of
 from video.joined_mp4 import JoinedMp4, RecordedFile, join
-from video.library_rows import Content, RecordingFilter
+from video.library_rows import Content
 from video.mp4_fragments import Scan, scan
 from video.recorded import Recording, Segment
+from video.recording_rows import RecordingFilter
 from video.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ class Library:
         self, wanted: RecordingFilter, limit: int, offset: int = 0
     ) -> tuple[list[RecordingRow], int]:
         """The matching recordings, the newest first, and how many there are in all."""
-        recordings = library_rows.page(self.engine, wanted, limit, offset)
-        return self.rows(recordings), library_rows.count(self.engine, wanted)
+        recordings = recording_rows.page(self.engine, wanted, limit, offset)
+        return self.rows(recordings), recording_rows.count(self.engine, wanted)
 
     def rows(self, recordings: Sequence[Recording]) -> list[RecordingRow]:
         contents = library_rows.contents(self.engine, recordings, self.clock())
@@ -156,10 +157,10 @@ class Library:
         self, files: list[Segment], devices: Sequence[int], since: datetime, until: datetime
     ) -> list[Segment]:
         wanted = RecordingFilter(devices, since=since, until=until, is_deleted=True)
-        deleted = library_rows.page(self.engine, wanted, 1000, 0)
+        deleted = recording_rows.page(self.engine, wanted, 1000)
         if not deleted:
             return files
-        kept = library_rows.page(
+        kept = recording_rows.page(
             self.engine, RecordingFilter(devices, since=since, until=until), 10_000, 0
         )
         gone, there = _ranges(deleted), _ranges(kept)
