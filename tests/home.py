@@ -194,6 +194,13 @@ class Running:
         self.output = folder / "output.txt"
         self.process: subprocess.Popen[bytes] | None = None
 
+    def files(self) -> list[Path]:
+        """All that it has written: its databases, its log and its output among them."""
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        kept = {"camera_database.json", "camera_monitor.db", "app.log", "output.txt"}
+        assert {path.name for path in files} >= kept
+        return files
+
     def spawn(self, *command: str) -> subprocess.Popen[bytes]:
         """Start the process without waiting for it."""
         with self.output.open("ab") as out:

@@ -257,10 +257,7 @@ def test_a_path_with_a_login_is_shown_with_placeholders(
 def test_no_file_no_log_and_no_command_line_has_a_password(
     run: EchoRun, read: dict[str, Answer]
 ) -> None:
-    files = [path for path in run.monitor.folder.rglob("*") if path.is_file()]
-    names = {path.name for path in files}
-    assert names >= {"camera_database.json", "camera_monitor.db", "app.log", "output.txt"}
-    for path in files:
+    for path in run.monitor.files():
         assert echoed(text_of(path.read_bytes())) == [], path
     assert run.monitor.process is not None
     proc = Path(f"/proc/{run.monitor.process.pid}")

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from threading import Thread
@@ -17,6 +16,7 @@ from tests.accounts.people import NOON, PASSWORD, add
 from tests.home import Clock, Home, Running, until
 from tests.store.postgres import Cluster
 from tests.web.conftest import edit, fill, running_with
+from tests.web.live_pictures import Follower
 from web.http.broadcaster import (
     KEPT_MESSAGES,
     MAX_STREAMS,
@@ -46,26 +46,15 @@ def messages(text: str) -> list[Message]:
     return [message for message in parsed if message.kind]
 
 
-class Follower:
-    """A reader of a running monitor's stream, on a thread of its own."""
+class EventFollower(Follower):
+    """A reader of a running monitor's events."""
 
     def __init__(self, monitor: Running, query: str = "", **headers: str) -> None:
-        self.text = ""
-        self.has_ended = False
-        self._connection = http.client.HTTPConnection("127.0.0.1", monitor.port, timeout=60)
-        self._connection.request("GET", f"/api/events?{query}", headers={**STREAM, **headers})
-        self._socket = self._connection.sock
-        self.answer = self._connection.getresponse()
-        self._thread = Thread(target=self._read, daemon=True)
-        self._thread.start()
+        super().__init__(monitor, f"/api/events?{query}", **{**STREAM, **headers})
 
-    def _read(self) -> None:
-        try:
-            while piece := self.answer.read1(65536):
-                self.text += piece.decode()
-            self.has_ended = True
-        except (OSError, http.client.HTTPException):
-            pass  # we hung up
+    @property
+    def text(self) -> str:
+        return self.data.decode(errors="replace")
 
     @property
     def messages(self) -> list[Message]:
@@ -73,13 +62,6 @@ class Follower:
 
     def of(self, kind: str) -> list[Message]:
         return [message for message in self.messages if message.kind == kind]
-
-    def close(self) -> None:
-        if self._socket.fileno() != -1:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(30)
-        self.answer.close()
-        self._connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +73,9 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def scanned(monitor: Running) -> Iterator[Follower]:
+def scanned(monitor: Running) -> Iterator[EventFollower]:
     """Who followed the scan in which they were found, and still does."""
-    follower = Follower(monitor)
+    follower = EventFollower(monitor)
     until(lambda: follower.text, what="the stream is open")
     assert monitor.request("POST", "/api/scan").status == 200
     until(lambda: any(message.data["finished"] for message in follower.of("progress")))
@@ -109,9 +91,9 @@ def rename(monitor: Running, name: str) -> int:
     return number
 
 
-def ended(monitor: Running, *last_ids: str) -> list[Follower]:
+def ended(monitor: Running, *last_ids: str) -> list[EventFollower]:
     """Readers that came back with these ids, all at once, after their streams ended."""
-    followers = [Follower(monitor, "for=1", **{"Last-Event-ID": last}) for last in last_ids]
+    followers = [EventFollower(monitor, "for=1", **{"Last-Event-ID": last}) for last in last_ids]
     for follower in followers:
         until(lambda follower=follower: follower.has_ended)
         follower.close()
@@ -136,7 +118,7 @@ def until_one_follows(monitor: Running) -> None:
     until(is_alone, what="only the first reader follows")
 
 
-def test_a_stream_says_what_it_is_and_that_nobody_may_keep_it(scanned: Follower) -> None:
+def test_a_stream_says_what_it_is_and_that_nobody_may_keep_it(scanned: EventFollower) -> None:
     assert scanned.answer.status == 200
     assert scanned.answer.headers["Content-Type"].startswith("text/event-stream")
     assert scanned.answer.headers["Cache-Control"] == "no-store"
@@ -144,7 +126,7 @@ def test_a_stream_says_what_it_is_and_that_nobody_may_keep_it(scanned: Follower)
     assert scanned.text.startswith("retry: 3000\n\n")
 
 
-def test_cameras_are_told_as_they_are_found(scanned: Follower) -> None:
+def test_cameras_are_told_as_they_are_found(scanned: EventFollower) -> None:
     received = scanned.of("found")
     assert {message.data["device"] for message in received} == set(range(1, FOUND + 1))
     assert all(message.data["kind"] == "device.found" for message in received)
@@ -154,7 +136,7 @@ def test_cameras_are_told_as_they_are_found(scanned: Follower) -> None:
     )
 
 
-def test_progress_is_told_from_start_to_end_and_has_no_id(scanned: Follower) -> None:
+def test_progress_is_told_from_start_to_end_and_has_no_id(scanned: EventFollower) -> None:
     progress = scanned.of("progress")
     assert [message.data["state"] for message in progress][0] == "running"
     assert [message.data["state"] for message in progress][-1] == "done"
@@ -163,14 +145,14 @@ def test_progress_is_told_from_start_to_end_and_has_no_id(scanned: Follower) -> 
     assert progress[0].data["sources"][0]["title"] == "Panasonic and i-PRO"
 
 
-def test_ids_rise_by_one(scanned: Follower) -> None:
+def test_ids_rise_by_one(scanned: EventFollower) -> None:
     ids = [message.id for message in scanned.messages if message.id is not None]
     assert ids == list(range(ids[0], ids[0] + len(ids)))
     assert len(ids) >= FOUND
 
 
-def test_an_edit_is_told_to_everybody_who_follows(monitor: Running, scanned: Follower) -> None:
-    second = Follower(monitor)
+def test_an_edit_is_told_to_everybody_who_follows(monitor: Running, scanned: EventFollower) -> None:
+    second = EventFollower(monitor)
     until(lambda: second.text)
     number = rename(monitor, "North gate")
     for follower in (scanned, second):
@@ -181,7 +163,7 @@ def test_an_edit_is_told_to_everybody_who_follows(monitor: Running, scanned: Fol
 
 
 def test_a_reader_that_comes_back_gets_exactly_what_it_missed(
-    monitor: Running, scanned: Follower
+    monitor: Running, scanned: EventFollower
 ) -> None:
     numbers = [rename(monitor, f"Name {n}") for n in range(6)]
     until(lambda: monitor.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
@@ -190,17 +172,19 @@ def test_a_reader_that_comes_back_gets_exactly_what_it_missed(
         assert [message.id for message in follower.messages] == [n for n in numbers if n > last]
 
 
-def test_after_in_the_url_does_what_last_event_id_does(monitor: Running, scanned: Follower) -> None:
+def test_after_in_the_url_does_what_last_event_id_does(
+    monitor: Running, scanned: EventFollower
+) -> None:
     numbers = [rename(monitor, f"Again {n}") for n in range(3)]
     until(lambda: monitor.get(f"/api/events?after={numbers[-1] - 1}").json["count"] == 1)
-    follower = Follower(monitor, f"for=1&after={numbers[0]}")
+    follower = EventFollower(monitor, f"for=1&after={numbers[0]}")
     until(lambda: follower.has_ended)
     assert [message.id for message in follower.messages] == numbers[1:]
     follower.close()
 
 
 def test_a_last_id_that_is_none_is_as_if_it_were_not_there(
-    monitor: Running, scanned: Follower
+    monitor: Running, scanned: EventFollower
 ) -> None:
     for follower in ended(monitor, "", "x", "-5", "1.5", "9" * 400, "\xb2"):
         assert (follower.answer.status, follower.messages) == (200, [])
@@ -214,10 +198,10 @@ def test_a_stream_ends_by_itself_when_it_was_asked_to(monitor: Running) -> None:
 
 
 def test_many_follow_at_once_and_free_their_places_when_they_leave(
-    monitor: Running, scanned: Follower
+    monitor: Running, scanned: EventFollower
 ) -> None:
     until_one_follows(monitor)
-    followers = [Follower(monitor) for _ in range(50)]
+    followers = [EventFollower(monitor) for _ in range(50)]
     for follower in followers:
         until(lambda follower=follower: follower.text)
     assert readers(monitor) == 51
@@ -229,7 +213,7 @@ def test_many_follow_at_once_and_free_their_places_when_they_leave(
     until_one_follows(monitor)
 
 
-def test_a_head_request_takes_no_place(monitor: Running, scanned: Follower) -> None:
+def test_a_head_request_takes_no_place(monitor: Running, scanned: EventFollower) -> None:
     for _ in range(3):
         assert monitor.request("HEAD", "/api/events", headers=STREAM).status == 200
     until_one_follows(monitor)
@@ -405,7 +389,7 @@ def test_a_user_has_one_share_from_whatever_address(make_home: Make) -> None:
 
 def test_a_reader_that_hangs_up_frees_its_place_though_nothing_happens(monitor: Running) -> None:
     before = readers(monitor)
-    followers = [Follower(monitor) for _ in range(5)]
+    followers = [EventFollower(monitor) for _ in range(5)]
     for follower in followers:
         until(lambda follower=follower: follower.text)
     assert readers(monitor) == before + 5
