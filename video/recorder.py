@@ -310,8 +310,8 @@ class Recorder:
             return
         log.warning("The clock was set from %s to %s", f"{expected:%F %T}", f"{now:%F %T}")
         with self._changed:
-            for line in self._lines.values():
-                self._release(line)
+            for stream in self._recorded_streams.values():
+                self._release(stream)
             for item in self._active():
                 self._part(item, expected)
 
