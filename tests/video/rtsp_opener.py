@@ -118,6 +118,7 @@ class SilentCamera:
     SDP = (
         b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
         b"a=rtpmap:96 H264/90000\r\na=control:track1\r\n"
+        b"m=audio 0 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=control:track2\r\n"
     )
 
     def __init__(self, media: bytes = b"", *, floods: bool = False) -> None:

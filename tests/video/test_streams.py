@@ -293,6 +293,7 @@ def test_a_camera_that_stops_and_starts_comes_back(
 
 RTCP = bytes.fromhex("80c80006") + bytes(24)
 LITTLE = b"$\x01" + len(RTCP).to_bytes(2) + RTCP
+SOUND = b"$\x02" + (172).to_bytes(2) + bytes.fromhex("8008000100000000deadbeef") + bytes(160)
 
 
 @pytest.mark.parametrize(
@@ -300,8 +301,9 @@ LITTLE = b"$\x01" + len(RTCP).to_bytes(2) + RTCP
     [
         (b"", "Connected, but the device sends nothing"),
         (LITTLE, "Connected, but the device sends no video"),
+        (SOUND * 20, "Connected, but the device sends no video"),
     ],
-    ids=["nothing", "RTCP alone"],
+    ids=["nothing", "RTCP alone", "sound alone"],
 )
 def test_a_camera_without_video_has_no_picture_and_leaves_nothing(
     make_streams: MakeStreams, media: bytes, reason: str
