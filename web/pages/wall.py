@@ -1,6 +1,6 @@
 """The pages of walls: many live pictures at a time, and links that show them to others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -49,8 +49,8 @@ def _number(name: str) -> int:
 
 def _shown(visible: VisibleFleet, wall: Wall) -> list[ShownTile]:
     """The tiles whose cameras this person may watch."""
-    devices, redirects = visible.devices(), visible.monitor.redirects
-    placed = [(tile, devices.get(redirects.get(tile.device, tile.device))) for tile in wall.tiles]
+    devices = visible.devices()
+    placed = [(tile, devices.get(tile.device)) for tile in _followed(wall).tiles]
     return [
         _tile(tile, device, labels.name_among(device, devices))
         for tile, device in placed
@@ -60,6 +60,13 @@ def _shown(visible: VisibleFleet, wall: Wall) -> list[ShownTile]:
 
 def _tile(tile: WallTile, device: Device, name: str) -> ShownTile:
     return ShownTile(device.id, tile.name or name, tile.stream, live_views.has_sub(device))
+
+
+def _followed(wall: Wall) -> Wall:
+    """The wall with the numbers that its cameras have now: records can have been merged."""
+    redirects = current_monitor().redirects
+    tiles = (replace(tile, device=redirects.get(tile.device, tile.device)) for tile in wall.tiles)
+    return replace(wall, tiles=tuple(tiles))
 
 
 @bp.get("/wall")
@@ -85,7 +92,7 @@ def edit() -> Any:
 
 
 def _edit_page(wall: Wall, fault: str = "", made: str = "") -> str:
-    devices = visible_fleet().devices()
+    wall, devices = _followed(wall), visible_fleet().devices()
     names = {id: labels.name_among(devices[id], devices) for id in _devices(wall) if id in devices}
     now = current_monitor().clock()
     return render_template(
@@ -166,7 +173,7 @@ def _typed(wall: Wall) -> Wall:
 
 
 def _shared(monitor: Monitor, user: int | None, id: int) -> Any:
-    wall = walls.wall_in(walls.walls_of(monitor, user), id)
+    wall = _followed(walls.wall_in(walls.walls_of(monitor, user), id))
     if user is None or not _may_share(wall):
         raise HttpError(
             403,
@@ -195,7 +202,7 @@ def shared(token: str) -> Any:
     """The wall behind a link, for everybody who has it. It shows the pictures and nothing else."""
     visible = shared_fleet(current_monitor(), token)
     if visible is None:
-        raise HttpError(404, "This link does not work any more", "Ask for a new one.")
+        raise HttpError(404, "This link no longer works", "Ask for a new one.")
     return render_template(
         "wall_shared.html", wall=visible.wall, tiles=_shown(visible, visible.wall), token=token
     )
@@ -207,7 +214,7 @@ def shared_live(token: str) -> Response:
     """The pictures of the wall behind a link: the tiles of the wall, in any order."""
     visible = shared_fleet(current_monitor(), token)
     if visible is None:
-        raise HttpError(404, "This link does not work any more", "Ask for a new one.")
+        raise HttpError(404, "This link no longer works", "Ask for a new one.")
     address = client_address(visible.monitor.authenticator)
     name = f"{visible.person.name} (shared wall {visible.wall.name})"
     agent = request.headers.get("User-Agent", "")[: live_views.LONGEST_AGENT]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from fleet.model import Edit
 from tests.gst_server import needs_gst
 from tests.home import Clock, Home, Running, until
 from tests.web.browser import Browser, read
@@ -50,6 +51,16 @@ def test_a_wall_is_made_of_what_the_person_searched_and_ordered(home: Home) -> N
     assert [tile["data-live"] for tile in page.find("figure")] == ["2:auto"]
     browser.press(browser.visit("/wall/edit?wall=1").form("/wall"), "Delete wall")
     assert browser.visit("/wall").find("figure") == []
+
+
+def test_a_camera_that_was_merged_keeps_its_place(home: Home) -> None:
+    assert home.client.post("/wall", data=wall(2, name="Merged")).status_code == 303
+    merge = Edit("merge", "id:1", {"with": 2}, "test", home.clock())
+    home.monitor.tracker.apply([merge], home.clock())
+    page = Browser(home.client).visit("/wall/edit?wall=1")
+    assert "A camera that you cannot see" not in page.text
+    [field] = page.find("input", name="device")
+    assert field["value"] == "1"
 
 
 @pytest.mark.parametrize(
