@@ -159,6 +159,7 @@ def register(app: Flask, monitor: Monitor) -> None:
     for module in (*API, *PAGES):
         app.register_blueprint(module.bp)
     app.jinja_env.filters["site"] = labels.site_name
+    app.jinja_env.filters["author"] = labels.author
     app.jinja_env.filters["causes"] = remedies.causes
     app.jinja_env.filters["with_addresses"] = scan_causes.with_addresses
     app.jinja_env.globals.update(

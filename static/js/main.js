@@ -39,6 +39,8 @@ followBars();
 toastNotice();
 if (document.querySelector("form[data-trial]")) import("./trial.js").then(({ trials }) => trials(), () => {});
 if (document.getElementById("wall")) import("./wall.js").then(({ wall }) => wall(document.getElementById("wall")), () => {});
+const tiles = document.querySelector(".wall-tiles");
+if (tiles) import("./wall_order.js").then(({ wallOrder }) => wallOrder(tiles), () => {});
 if (document.querySelector(".recordings")) import("./stills.js").then(({ stills }) => stills(), () => {});
 if (document.getElementById("film")) import("./film.js").then(({ film }) => film(document.getElementById("film")), () => {});
 if (document.getElementById("week")) import("./week.js").then(({ drawWeek }) => drawWeek(), () => {});

@@ -13,10 +13,11 @@ from web.http.actions.coverage import coverage_report, storage
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.shapes.coverage import DEFAULT, LONGEST, CoverageQuery, CoverageRow
+from web.pages.dates import length_text
 
 bp = Blueprint("coverage_pages", __name__)
-MOST_GAPS = 5
-PRESETS = {1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days"}
+MOST_GAPS = 3
+PRESETS = {1: "Last 24 h", 7: "7 days", 30: "30 days"}
 FAULT = (
     "This time cannot be shown. Choose a first day that is not in the future and not after the "
     f"last day, {LONGEST.days} days at the most."
@@ -47,6 +48,7 @@ def page() -> str:
         rows=[(row, _longest(row), _causes(row)) for row in report["cameras"]],
         disk=storage(),
         size=size_text,
+        length=length_text,
         span=span,
         presets=PRESETS,
         today=current_monitor().clock().astimezone().date(),
@@ -104,9 +106,9 @@ def _longest(row: CoverageRow) -> list[Any]:
 
 
 def _causes(row: CoverageRow) -> list[tuple[str, float]]:
-    """The causes of the gaps, each with its minutes, the longest first."""
-    minutes: dict[str, float] = {}
+    """The causes of the gaps, each with its seconds, the longest first."""
+    seconds: dict[str, float] = {}
     for gap in row["gaps"]:
-        minutes[gap["cause"]] = minutes.get(gap["cause"], 0.0) + gap["seconds"] / 60
-    ordered = sorted(minutes.items(), key=lambda item: -item[1])
+        seconds[gap["cause"]] = seconds.get(gap["cause"], 0.0) + gap["seconds"]
+    ordered = sorted(seconds.items(), key=lambda item: -item[1])
     return [(CAUSES[cause], length) for cause, length in ordered]

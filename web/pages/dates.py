@@ -35,6 +35,10 @@ def span(length: timedelta) -> str:
     return ""
 
 
+def length_text(seconds: float) -> str:
+    return span(timedelta(seconds=seconds))
+
+
 def ago(text: str | None) -> Markup:
     """A `<time>` such as "12 s ago", with the full local time on hover."""
     if not text:

@@ -36,7 +36,7 @@ from web.http.shapes.recordings import (
 )
 from web.http.visible_fleet import visible_fleet
 from web.pages import day_drawing
-from web.pages.dates import span
+from web.pages.dates import length_text
 
 bp = Blueprint("recordings_pages", __name__)
 PER_PAGE = 50
@@ -55,10 +55,6 @@ def size_text(size: int) -> str:
         value, unit = value / 1000, unit + 1
     places = 0 if value >= 9.95 or not unit else 1
     return f"{value:.{places}f} {UNITS[unit]}"
-
-
-def length_text(seconds: float) -> str:
-    return span(timedelta(seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -212,6 +213,54 @@ def test_a_wall_plays_by_one_connection_and_is_used_by_keys(tab: Tab, monitor: R
         assert all(size and size["width"] > 100 for size in sizes), width
     page.close()
     until(lambda: _watching(monitor) == [], what="nobody watches")
+
+
+def order(page: Page) -> list[str]:
+    """The cameras of the form in their order, each with its number."""
+    return page.locator(".wall-tiles tbody tr").evaluate_all(
+        "(rows) => rows.map((row) =>"
+        " `${row.querySelector('[name=order]').value} ${row.dataset.name.slice(-1)}`)"
+    )
+
+
+@needs_gst
+def test_the_cameras_of_a_wall_are_ordered_by_mouse_keys_buttons_and_numbers(
+    tab: Tab, monitor: Running
+) -> None:
+    page = tab(monitor, "/wall/edit")
+    form = urlencode(wall(GATE, DEAD, JPEG, name="Order"), doseq=True)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    saved = page.request.post("/wall", data=form, headers=kind)
+    page.goto(saved.url.replace("/wall?", "/wall/edit?"))
+    up = page.get_by_role("button", name="Move Camera 1 up", exact=True)
+    expect(up).to_be_disabled()
+    page.get_by_role("button", name="Move Camera 1 down", exact=True).click()
+    assert order(page) == ["1 2", "2 1", "3 4"]
+    handle = page.get_by_role("button", name="Move Camera 4 with the arrow keys, or drag it")
+    handle.press("ArrowUp")
+    handle.press("ArrowUp")
+    assert order(page) == ["1 4", "2 2", "3 1"]
+    expect(handle).to_be_focused()
+    expect(page.locator("#moved")).to_have_text("Camera 4: 1 of 3")
+    start = handle.bounding_box()
+    last = page.get_by_label("Order of Camera 1").bounding_box()
+    assert start
+    assert last
+    page.mouse.move(start["x"] + 5, start["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(start["x"] + 5, last["y"] + 40, steps=4)
+    page.mouse.up()
+    assert order(page) == ["1 2", "2 1", "3 4"]
+    field = page.get_by_label("Order of Camera 4")
+    field.fill("2")
+    field.press("Tab")
+    assert order(page) == ["1 2", "2 4", "3 1"]
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert overflow(page) <= 0
+    page.get_by_role("button", name="Save wall").click()
+    expect(tiles(page)).to_have_count(3)
+    shown = tiles(page).evaluate_all("(all) => all.map((each) => each.dataset.camera)")
+    assert shown == [str(DEAD), str(JPEG), str(GATE)]
 
 
 def _watching(monitor: Running) -> Any:
