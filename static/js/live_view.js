@@ -30,6 +30,7 @@ class Tile {
     this.age = figure.querySelector(".live-age");
     this.ways = figure.querySelector(".live-ways");
     this.sound = figure.querySelector(".live-sound");
+    this.silent = figure.querySelector(".live-silent");
     [this.camera, this.stream] = figure.dataset.live.split(":");
     this.isJpeg = figure.dataset.live.endsWith(":jpeg");
     this.player = new Player(this.screen, { onUnplayable: (head) => this.refuse(head), onPicture: () => this.shown() });
@@ -67,6 +68,7 @@ class Tile {
       const head = JSON.parse(decoder.decode(data.subarray(2, 2 + length)));
       this.player.init(head, data.slice(2 + length));
       if (this.sound) this.sound.hidden = !head.audio;
+      if (this.silent) this.silent.hidden = Boolean(head.audio);
     } else if (kind === FRAGMENT) {
       this.arrived(age);
       this.player.fragment(data.slice());

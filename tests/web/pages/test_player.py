@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.gst_server import needs_gst
+from tests.gst_server import gst_server, needs_gst
 from tests.home import Running, until
 from tests.web.chromium import Listener, Tab
-from tests.web.live_pictures import DEAD, GATE, H265, JPEG, monitor_with
+from tests.web.live_pictures import DEAD, GATE, H265, JPEG, add, monitor_with
 
 pytestmark = needs_gst
+SOUND = 5
+"""A camera with H.264 and sound."""
 COLOURS = """(picture) => {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [64, 48];
@@ -31,7 +33,11 @@ HIDE = """(isHidden) => {
 
 @pytest.fixture(scope="module")
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with monitor_with(tmp_path_factory.mktemp("player"), H265, JPEG) as started:
+    with (
+        gst_server("127.83.0.5", "--audio", "pcma") as port,
+        monitor_with(tmp_path_factory.mktemp("player"), H265, JPEG) as started,
+    ):
+        add(started, SOUND, f"rtsp://127.83.0.5:{port}/stream1", "", "")
         yield started
 
 
@@ -165,6 +171,26 @@ def test_a_camera_with_mjpeg_is_shown_and_one_that_is_off_says_why(
     page = tab(monitor, f"/cameras/{DEAD}")
     expect(live(page).locator(".live-text")).to_contain_text("No signal since")
     expect(live(page).locator(".live-text")).to_contain_text("Trying again.")
+
+
+def test_sound_is_off_until_its_button_and_a_camera_without_any_says_so(
+    tab: Tab, monitor: Running
+) -> None:
+    page = tab(monitor, f"/cameras/{SOUND}")
+    button = live(page).get_by_role("button", name="Sound")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    wait_until_it_moves(live(page).locator("video"))
+    assert live(page).locator("video").evaluate("(video) => video.muted")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    heard = "(video) => !video.muted && !video.paused && video.webkitAudioDecodedByteCount > 0"
+    until(lambda: live(page).locator("video").evaluate(heard), what="its sound is decoded")
+    button.click()
+    assert live(page).locator("video").evaluate("(video) => video.muted")
+    expect(live(page).get_by_text("No sound")).to_be_hidden()
+    page = tab(monitor, f"/cameras/{GATE}")
+    expect(live(page).get_by_text("No sound")).to_be_visible()
+    expect(live(page).get_by_role("button", name="Sound")).to_be_hidden()
 
 
 def test_a_hidden_page_asks_nothing_of_a_camera(tab: Tab, monitor: Running) -> None:

@@ -12,7 +12,7 @@ from fleet.model import Edit
 from tests.gst_server import needs_gst
 from tests.home import Clock, Home, Running, until
 from tests.web.browser import Browser, read
-from tests.web.chromium import Tab, overflow
+from tests.web.chromium import Listener, Tab, overflow
 from tests.web.closed import Visitor, monitor_of_two
 from tests.web.live_pictures import DEAD, GATE, JPEG, monitor_with
 
@@ -261,6 +261,38 @@ def test_the_cameras_of_a_wall_are_ordered_by_mouse_keys_buttons_and_numbers(
     expect(tiles(page)).to_have_count(3)
     shown = tiles(page).evaluate_all("(all) => all.map((each) => each.dataset.camera)")
     assert shown == [str(DEAD), str(JPEG), str(GATE)]
+
+
+@needs_gst
+def test_a_shared_wall_plays_for_a_stranger_and_shows_nothing_else(
+    tab: Tab, monitor: Running, listener: Listener
+) -> None:
+    """It creates the first account, so it is the last test of this monitor."""
+    owner = tab(monitor, "/setup")
+    owner.get_by_label("Name").fill("Ada")
+    for field in owner.locator('input[type="password"]').all():
+        field.fill("quite a long password")
+    owner.get_by_role("button", name="Create account").click()
+    expect(owner.locator(".me")).to_have_text("Ada")
+    form = urlencode(wall(GATE, name="Shared"), doseq=True)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    saved = owner.request.post("/wall", data=form, headers=kind)
+    owner.goto(saved.url.replace("/wall?", "/wall/edit?"))
+    owner.get_by_role("button", name="Create link").click()
+    link = owner.locator("#wall-link").inner_text()
+    page = tab(monitor, link.partition(str(monitor.port))[2])
+    expect(tiles(page)).to_have_count(1)
+    expect(tiles(page).locator(".live-text")).to_have_text("Live")
+    time = "document.querySelector('#wall video').currentTime"
+    page.wait_for_function(f"start => {time} > start + 0.5", arg=page.evaluate(time))
+    expect(page.get_by_role("navigation")).to_have_count(0)
+    listener.allowed.append("Failed to load resource")
+    ask = "(url) => fetch(url).then((answer) => answer.status)"
+    for other in ("/api/stats", "/api/live?tiles=1:auto", f"/api/cameras/{GATE}/live.mp4"):
+        assert page.evaluate(ask, other) == 401, other
+    assert page.evaluate(ask, f"{link}/live?tiles={JPEG}:auto") == 200  # a tile that shows nothing
+    watched = owner.request.get("/v0/api/cctv/streams/active/").json()
+    assert {row["camera"] for row in watched} == {GATE}
 
 
 def _watching(monitor: Running) -> Any:
