@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from video.model import (
+    NO_PICTURE,
     Format,
     Fragment,
     Init,
@@ -37,6 +38,11 @@ def opened_of(head: Head, data: bytes, sockets: tuple[Any, ...]) -> OpenedStream
     length = head["description"]
     description, rest = data[:length], data[length:]
     return OpenedStream(description, media, head["transport"], sockets, head["control"], rest)
+
+
+def no_picture_head(reason: str) -> dict[str, Any]:
+    """The state of a stream that is connected and sends no video, for this reason."""
+    return {"activity": NO_PICTURE, "reason": reason, "key_distance": None}
 
 
 def format_of(head: Head) -> Format:

@@ -31,6 +31,14 @@ class SessionMedium:
     channels: int = 1
     parameters: Mapping[str, str] = field(default_factory=dict)
     size: tuple[int, int] | None = None
+    rate: float | None = None
+
+
+def picture_distance(description: bytes) -> float | None:
+    """Seconds between two pictures, where the description tells their rate."""
+    rates = (medium.rate for medium in session_media(description) if medium.kind == "video")
+    rate = next(rates, None)
+    return 1 / rate if rate else None
 
 
 def session_media(description: bytes) -> list[SessionMedium]:
@@ -52,7 +60,7 @@ def _medium(heading: str, attributes: list[str]) -> SessionMedium:
     encoding, clock = STATIC.get(payload_type, ("", 90_000 if kind == "video" else 8000))
     channels = 2 if payload_type == 10 else 1
     parameters: dict[str, str] = {}
-    size = None
+    size = rate = None
     for name, value in (_attribute(line) for line in attributes):
         number, _, rest = value.partition(" ")
         if name == "rtpmap" and number == str(payload_type):
@@ -64,9 +72,11 @@ def _medium(heading: str, attributes: list[str]) -> SessionMedium:
             parameters = _parameters(rest)
         elif name == "framesize":
             size = _size(rest)
+        elif name in ("framerate", "x-framerate"):
+            rate = _rate(value) or rate
         elif name == "x-dimensions":
             size = _size(value.replace(",", "-"))
-    return SessionMedium(kind, payload_type, encoding, clock, channels, parameters, size)
+    return SessionMedium(kind, payload_type, encoding, clock, channels, parameters, size, rate)
 
 
 def _attribute(line: str) -> tuple[str, str]:
@@ -83,6 +93,15 @@ def _size(text: str) -> tuple[int, int] | None:
     width, _, height = text.partition("-")
     size = _number(width, 16_384), _number(height, 16_384)
     return size if all(size) else None
+
+
+def _rate(text: str) -> float | None:
+    """A rate; None for what is none, or less than one picture in five minutes."""
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if 1 / 300 <= rate <= 1000 else None
 
 
 def _number(text: str, largest: int) -> int:

@@ -39,6 +39,7 @@ from video.model import (
     StreamKey,
     StreamState,
 )
+from video.rhythm import Patience
 from video.watching import MP4, PictureOptions, Watch
 from video.workers import NoWorker, Workers
 
@@ -98,6 +99,7 @@ class Streams:
         self._numbers: dict[int, Stream] = {}
         self._leases: dict[int, RecordingLease] = {}
         self._key_distances: dict[StreamKey, float | None] = {}
+        self._patience: dict[StreamKey, Patience] = {}
         self._number = 0
         self._running = 0
         self._is_stopped = False
@@ -313,7 +315,7 @@ class Streams:
             if stream.state.activity != NO_PICTURE:
                 self._set(stream, WAITING, transport=opened.transport)
         try:
-            self.workers.open(number, opened, self._silence, is_alone=is_alone)
+            self.workers.open(number, opened, self._patience_with(stream), is_alone=is_alone)
         except NoWorker:
             with self._changed:
                 is_lost = number not in self._numbers
@@ -423,6 +425,7 @@ class Streams:
         self._opener.closed(stream.key)
         with self._changed:
             has_played = bool(stream.proven_at)
+            self._learn_rhythm(stream, message.head)
             self._forget_number(stream, message.stream)
             if stream.is_closing:
                 stream.is_closing = False
@@ -433,6 +436,15 @@ class Streams:
                 self._set(stream, NO_PICTURE, message.head["reason"])
             else:
                 self._retry(stream, message.head["reason"])
+
+    def _patience_with(self, stream: Stream) -> Patience:
+        return self._patience.get(stream.key, Patience(self._silence))
+
+    def _learn_rhythm(self, stream: Stream, head: Mapping[str, Any]) -> None:
+        """Remember how far pictures are apart, also for the next time that it is needed."""
+        distance = head.get("distance")
+        if distance is not None or head.get("activity") == NO_PICTURE:
+            self._patience[stream.key] = self._patience_with(stream).after(distance)
 
     def _begin_again_or_end(self, stream: Stream) -> None:
         if stream.is_needed():

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from threading import Lock, Thread, current_thread
 from time import monotonic
@@ -21,6 +22,7 @@ from video import messages
 from video.message_values import open_head
 from video.messages import Channel, Closed, Malformed, Message
 from video.model import OpenedStream
+from video.rhythm import Patience
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent
@@ -114,13 +116,13 @@ class Workers:
             self._with_room(is_alone=False)
 
     def open(
-        self, number: int, opened: OpenedStream, silence: float, *, is_alone: bool = False
+        self, number: int, opened: OpenedStream, patience: Patience, *, is_alone: bool = False
     ) -> None:
-        """Hand an opened stream to a child, which owns its sockets from now on and ends it after
-        so many seconds without video. `is_alone`: to a child of its own, for a stream that may have
+        """Hand an opened stream to a child, which owns its sockets from now on and ends it when it
+        is without video for too long. `is_alone`: to a child of its own, for a stream that may have
         crashed others. Raises NoWorker."""
         data = opened.description + opened.rest
-        head = {"silence": silence, **open_head(opened)}
+        head = {"patience": asdict(patience), **open_head(opened)}
         message = Message(messages.OPEN, number, head, data, opened.sockets)
         try:
             with self._lock:

@@ -10,6 +10,8 @@ const EVERY_TILE = 0xffff;
 const SILENT = 5;
 const OLD = 3;
 const NO_SIGNAL = 10;
+// Of a camera with few pictures: so many of its own distances until there is no signal.
+const PERIODS = 2.5;
 const STUCK = 3;
 const PAUSES = [1, 2, 5, 10];
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -49,6 +51,7 @@ class Tile {
     this.begunAt = this.begunAt ?? now();
     this.arrivedAt = null;
     this.shownAt = null;
+    this.distances = [0, 0];
   }
 
   // A new connection: what is on the screen stays there, and is old.
@@ -80,7 +83,14 @@ class Tile {
   }
 
   arrived(age) {
-    this.arrivedAt = now() - age;
+    const at = now() - age;
+    if (this.arrivedAt !== null) this.distances = [this.distances[1], at - this.arrivedAt];
+    this.arrivedAt = at;
+  }
+
+  // The shorter of the last two distances: one stall makes a camera no slower.
+  get patience() {
+    return Math.max(NO_SIGNAL, PERIODS * Math.min(...this.distances));
   }
 
   shown() {
@@ -104,7 +114,7 @@ class Tile {
   tell() {
     const age = this.pictureAge;
     this.isOld = age !== null && age > OLD;
-    const hasNone = age === null || age > NO_SIGNAL || this.page.isLost;
+    const hasNone = age === null || age > this.patience || this.page.isLost;
     this.figure.classList.toggle("is-live", age !== null && !this.isOld && !this.page.isLost);
     this.figure.classList.toggle("is-old", this.isOld || (age !== null && this.page.isLost));
     const text = this.isRefused ? this.refusal : this.sentence(age, hasNone);

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -113,7 +114,8 @@ def play(host: str, port: int, url: str, *, uses_udp: bool = False) -> OpenedStr
 
 class SilentCamera:
     """Answers as a camera does, and after PLAY sends nothing at all, or `media`: once, or without
-    an end where it `floods`. It counts the connections that are open."""
+    an end where it `floods`, or one of `pictures` at once and the next ones every `seconds`. It
+    counts the connections that are open, and the most pictures that one of them got."""
 
     SDP = (
         b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
@@ -121,7 +123,17 @@ class SilentCamera:
         b"m=audio 0 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=control:track2\r\n"
     )
 
-    def __init__(self, media: bytes = b"", *, floods: bool = False) -> None:
+    def __init__(
+        self,
+        media: bytes = b"",
+        *,
+        floods: bool = False,
+        pictures: Sequence[bytes] = (),
+        seconds: float = 0.0,
+    ) -> None:
+        self._pictures = pictures
+        self._seconds = seconds
+        self.most_pictures = 0
         self._media = media
         self._floods = floods
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -172,5 +184,13 @@ class SilentCamera:
         connection.sendall(head.encode() + body)
         if method == "PLAY":
             connection.sendall(self._media)
+            for number, picture in enumerate(self._pictures, 1):
+                connection.sendall(picture)
+                self.most_pictures = max(self.most_pictures, number)
+                connection.settimeout(self._seconds)
+                with suppress(TimeoutError):
+                    if connection.recv(4096):  # TEARDOWN
+                        return
+                connection.settimeout(None)
             while self._floods:
                 connection.sendall(self._media)

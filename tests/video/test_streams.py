@@ -4,6 +4,7 @@ import io
 import itertools
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -342,6 +343,49 @@ def test_a_picture_that_stops_for_long_is_a_stall(
         with streams.watch(FIRST, MP4, "otto"):
             until(lambda: len(counts) >= 3, what="three connections have ended")
     assert [count.stalls for count in counts[:3]] == [0, 1, 1]
+
+
+def test_a_camera_of_few_pictures_says_so_and_is_never_without_one(
+    make_streams: MakeStreams, server: Server
+) -> None:
+    """Its description tells that it sends one picture a second."""
+    address, seen = "127.63.0.3", list[str]()
+    with gst_server(address, "--fps", "1") as port:
+        server.places[1] = (address, port, "/stream1")
+        streams = make_streams(silence=0.3)
+        streams.on_state(lambda _key, state: seen.append(state.activity))
+        with streams.watch(FIRST, MP4, "otto") as watch:
+            for _picture in range(4):
+                until(lambda: isinstance(watch.next(1), Fragment))
+    assert NO_PICTURE not in seen
+    assert server.opened == [FIRST]
+
+
+def test_the_distance_of_few_pictures_is_learned_and_a_dead_camera_still_noticed(
+    make_streams: MakeStreams, tmp_path: Path
+) -> None:
+    """Nothing tells that a picture comes every 0.7 s: more than twice as long as is usual."""
+    clip = clips.recorded(clips.make(tmp_path / "clip.ts", "-an", "-c:v", "libx264", seconds=1))
+    first = [data for channel, data, time in clip.packets if (channel, time) == (0, 0.0)]
+    pictures, sent = list[bytes](), 0
+    for number in range(6):
+        stamped = b""
+        for data in first:
+            head = struct.pack("!HI", sent, number * 63_000)
+            packet = data[:2] + head + data[8:]
+            stamped += b"$\0" + len(packet).to_bytes(2) + packet
+            sent += 1
+        pictures.append(stamped)
+    seen = list[str]()
+    with SilentCamera(pictures=pictures, seconds=0.7) as camera:
+        streams = make_streams(Server({1: ("127.0.0.1", camera.port, "/")}), silence=0.3)
+        streams.on_state(lambda _key, state: seen.append(state.activity))
+        with streams.watch(FIRST, MP4, "otto"):
+            until(lambda: camera.most_pictures == 6, what="the last picture has come")
+            until(is_in(streams, FIRST, NO_PICTURE), what="it is told")
+    # Without a picture while nothing is known, and again when none came any more.
+    told = [activity for activity, _states in itertools.groupby(seen)]
+    assert 2 <= told.count(NO_PICTURE) <= 4
 
 
 def test_a_camera_that_floods_costs_only_itself(make_streams: MakeStreams, server: Server) -> None:

@@ -1,9 +1,11 @@
 """What a stream does: frames, bytes, stalls, and how far its key frames are apart. Pure."""
 
 from video.model import LinkCounts
+from video.rhythm import PERIODS, Distances
 
 STALL = 3.0
-"""Seconds without video that are a stall, once it has come back."""
+"""Seconds without video that are a stall, once it has come back; more where the pictures of a
+camera are further apart."""
 
 
 class Counting:
@@ -11,6 +13,7 @@ class Counting:
 
     def __init__(self, now: float) -> None:
         self.video_at: float | None = None
+        self.distances = Distances()
         self.key_distance: float | None = None
         self._key_at: float | None = None
         self._since = now
@@ -23,8 +26,10 @@ class Counting:
 
     def add_video(self, at: float, time: float, *, is_key: bool) -> None:
         """Count a frame that arrived `at`, and was made at `time`."""
-        if self.video_at is not None and at - self.video_at > STALL:
+        usual = (self.distances.usual or 0.0) * PERIODS
+        if self.video_at is not None and at - self.video_at > max(STALL, usual):
             self._stalls += 1
+        self.distances.add(at)
         self.video_at = at
         self._frames += 1
         if is_key:

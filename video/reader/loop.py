@@ -4,16 +4,19 @@ import selectors
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 from video import messages
-from video.message_values import opened_of
+from video.message_values import no_picture_head, opened_of
 from video.messages import Channel, Closed, Malformed, Message
-from video.model import ENDED
+from video.model import ENDED, OpenedStream
 from video.reader.connection import Connection, MakePlaying
 from video.reader.outbox import Outbox
 from video.reader.pipeline import Pipeline
 from video.reader.reading import Reading
+from video.rhythm import Patience
+from video.session_media import picture_distance
 
 BEAT = 1.0
 """Seconds between two signs of life, whatever the streams do."""
@@ -67,7 +70,7 @@ class Loop:
             pipeline = Pipeline(message.stream, opened, self._outbox.send, now)
             connection = Connection(opened, self._make_playing)
             self._readings[message.stream] = Reading(
-                message.stream, pipeline, connection, message.head["silence"], now
+                message.stream, pipeline, connection, _patience(message.head, opened), now
             )
         elif message.kind == messages.END:
             self.stop()
@@ -82,6 +85,9 @@ class Loop:
         for reading in tuple(self._readings.values()):
             if reading.next_at <= now:
                 reading.look_after(now)
+                if reason := reading.news():
+                    self._send(messages.STATE, reading.number, no_picture_head(reason))
+                    reading.pipeline.tell_again()
                 if counts := reading.counts(now):
                     self._send(messages.COUNTS, reading.number, asdict(counts))
             if reading.is_over:
@@ -101,7 +107,9 @@ class Loop:
         del self._readings[reading.number]
         reading.close()
         activity, reason = reading.end
-        self._send(messages.ENDED, reading.number, {"activity": activity, "reason": reason})
+        distance = reading.pipeline.counting.distances.usual
+        head = {"activity": activity, "reason": reason, "distance": distance}
+        self._send(messages.ENDED, reading.number, head)
 
     def _finish_all(self) -> None:
         now = time.monotonic()
@@ -115,6 +123,14 @@ class Loop:
 
     def _send(self, kind: int, number: int, head: Mapping[str, object]) -> None:
         self._outbox.send(Message(kind, number, head))
+
+
+def _patience(head: Mapping[str, Any], opened: OpenedStream) -> Patience:
+    """As it was learned, else as the description of the stream tells."""
+    patience = Patience(**head["patience"])
+    if patience.distance is None:
+        patience = replace(patience, distance=picture_distance(opened.description))
+    return patience
 
 
 def run(channel: Channel, make_playing: MakePlaying) -> None:

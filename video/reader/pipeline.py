@@ -75,6 +75,10 @@ class Pipeline:
                 self._work.append(head)
                 self._changed.notify()
 
+    def tell_again(self) -> None:
+        """Tell with the next picture what the stream does: others were told that none comes."""
+        self._state = {}
+
     def end(self, reason: str) -> None:
         """Close the files; `is_done` tells when."""
         with self._changed:

@@ -6,6 +6,7 @@ from video.depacketizer import Arrival
 from video.model import NO_PICTURE, RETRYING, LinkCounts
 from video.reader.connection import Connection, Ended
 from video.reader.pipeline import Pipeline
+from video.rhythm import Patience
 
 WATCHED, RECORDED = 0.03, 0.2
 """Seconds between two reads: what nobody watches is read in larger steps, at half the CPU."""
@@ -21,10 +22,15 @@ COUNTS = 10.0
 
 class Reading:
     """A stream that is read, or ends. `next_at`: when `look_after` is due (monotonic clock);
-    `silence`: seconds without video after which it ends."""
+    `patience`: how long it may be without video."""
 
     def __init__(
-        self, number: int, pipeline: Pipeline, connection: Connection, silence: float, now: float
+        self,
+        number: int,
+        pipeline: Pipeline,
+        connection: Connection,
+        patience: Patience,
+        now: float,
     ) -> None:
         self.number = number
         self.pipeline = pipeline
@@ -33,8 +39,10 @@ class Reading:
         self.is_over = False
         self.end = ("", "")
         self._connection = connection
-        self._silence = silence
-        self._video_by = now + silence
+        self._patience = patience
+        self._silent_since = now
+        self._is_told = False
+        self._news = ""
         self._counts_at = now + COUNTS
         self._looked_at = now
         self._is_ending = False
@@ -67,8 +75,8 @@ class Reading:
         elif not self.pipeline.has_video:
             reason = " ".join(self.pipeline.notes) or "The device offers no video."
             self.finish(NO_PICTURE, reason, "stream", now)
-        elif self._is_silent(now):
-            self.finish(NO_PICTURE, self._reason_of_silence(), "stream", now)
+        else:
+            self._judge_silence(now)
 
     def counts(self, now: float) -> LinkCounts | None:
         """The counts, if they are due or the stream is over."""
@@ -97,19 +105,30 @@ class Reading:
         # On a common grid, so that all streams of a child are read in one go.
         self.next_at = (now // self._step + 1) * self._step
 
-    def _is_silent(self, now: float) -> bool:
-        """Nothing came for too long, while this process looked."""
+    def _judge_silence(self, now: float) -> None:
+        """Tell that nothing came for too long, while this process looked, and later end."""
         was_asleep = now - self._looked_at > ASLEEP
         self._looked_at = now
         if was_asleep:
-            self._video_by = now + self._silence
-        if (video_at := self.pipeline.counting.video_at) is not None:
-            self._video_by = max(self._video_by, video_at + self._silence)
-        return now > self._video_by
+            self._silent_since = now
+        counting = self.pipeline.counting
+        if counting.video_at is not None and counting.video_at > self._silent_since:
+            self._silent_since, self._is_told = counting.video_at, False
+        silent, distance = now - self._silent_since, counting.distances.usual
+        told_after = self._patience.told_after(distance)
+        if silent > self._patience.ended_after(distance):
+            self.finish(NO_PICTURE, self._reason_of_silence(told_after), "stream", now)
+        elif silent > told_after and not self._is_told:
+            self._is_told, self._news = True, self._reason_of_silence(told_after)
 
-    def _reason_of_silence(self) -> str:
+    def news(self) -> str:
+        """Why there is no picture, once each time that it is so."""
+        news, self._news = self._news, ""
+        return news
+
+    def _reason_of_silence(self, seconds: float) -> str:
         if self.pipeline.counting.video_at is not None:
-            return f"Connected, but no picture for {self._silence:.0f} s"
+            return f"Connected, but no picture for {seconds:.0f} s"
         if self.packet_at is not None:
             return "Connected, but the device sends no video"
         return "Connected, but the device sends nothing"
