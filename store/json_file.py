@@ -21,7 +21,7 @@ from typing import BinaryIO, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
-from store.folders import sync_folder
+from store.folders import make_private, sync_folder
 from store.path_guard import PathGuard
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class JsonFile:
         self.data_dir = data_dir
         # Two: a second monitor may share the file, or only the folder.
         self._locks = (
-            FileLock(str(data_dir / f"{path.name}.lock")),
+            FileLock(str(data_dir / f"{path.name}.lock"), mode=0o600),
             FileLock(str(path.resolve().with_name(f".{path.resolve().name}.lock"))),
         )
         self._guards: tuple[PathGuard, ...] = ()
@@ -79,6 +79,8 @@ class JsonFile:
         try:
             self.copies_dir.mkdir(parents=True, exist_ok=True)
             self.data_dir.chmod(0o700)
+            if self.path.resolve().parent != self.data_dir.resolve():
+                make_private(self.data_dir)
             # Where no file can be made, a lock looks as if another held it.
             tempfile.TemporaryFile(dir=self.data_dir).close()
             if trouble := self.unwritable(0):

@@ -34,6 +34,20 @@ def test_a_data_folder_with_any_legal_name_holds_everything(tmp_path: Path, what
     assert {"camera_monitor.db", "logs", "copies"} <= {path.name for path in data.iterdir()}
 
 
+def test_files_in_the_data_folder_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Those of older versions could be read by others, where the folder could."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("refused_logins.json", "camera_monitor.db"):
+        (data / name).touch(0o644)
+    with running(tmp_path) as server:
+        assert server.get("/readyz").status == 200
+        assert server.stop() == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in data.iterdir() if path.is_file()}
+    assert {"refused_logins.json", "camera_monitor.db", "recordings_folder.json"} <= modes.keys()
+    assert set(modes.values()) - {0o600} == set(), modes
+
+
 def test_a_name_that_is_not_utf_8_is_refused_in_one_sentence(tmp_path: Path) -> None:
     server = Running(tmp_path, DATA_DIR=os.fsdecode(bytes(tmp_path) + b"/a\xff\xfeb"))
     assert server.spawn().wait(30) != 0

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 from web.http.actions import recordings
 from web.http.actions.recordings import CHUNKS_AT_ONCE, library, recording_for
 from web.http.actions.sharing import create_link
+from web.http.auditing import actor_name
 from web.http.authorization import needs, public
 from web.http.byte_ranges import attachment, safe_name
 from web.http.errors import HttpError
@@ -168,10 +169,12 @@ def shared(id: int) -> Response:
     ):
         raise HttpError(404, "This link is not valid any more", "Ask for a new one.")
     visible = visible_to(monitor, person)
+    by = f"link of {person.name or 'this server'}"
     response = recordings.send_whole(
-        recordings.part_of(recording, query.part), partial(recordings.may_still, visible, recording)
+        recordings.part_of(recording, query.part, by),
+        partial(recordings.may_still, visible, recording),
     )
-    recordings.note_download(recording, query.part, by=f"link of {person.name or 'this server'}")
+    recordings.note_download(recording, query.part, by=by)
     return response
 
 
@@ -245,7 +248,7 @@ def _detail(id: int, base: str = "/api/recordings") -> Response:
 def _download(id: int) -> Response:
     recording, part = recording_for(id, "recording.download"), query_args(PartQuery).part
     response = recordings.send_whole(
-        recordings.part_of(recording, part),
+        recordings.part_of(recording, part, actor_name()),
         partial(recordings.may_still, visible_fleet(), recording),
     )
     name = f"{recording.name} {recording.started_at.astimezone():%F %H-%M}"

@@ -35,16 +35,21 @@ def ranged(
     return Response(body, status, headers, content_type=media_type), start
 
 
-def _wants_range(etag: str) -> bool:
-    """True if the request has one range, of this very content."""
+def wanted_range() -> tuple[int, str | None] | None:
+    """The first byte of the one range that is asked for, less than 0 for the last ones, and the
+    tag of the content in If-Range, None without one; None without a range."""
     wanted = request.range
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
-        return False
-    condition = request.if_range
-    if "If-Range" not in request.headers:
-        return True
+        return None
+    tag = (request.if_range.etag or "") if "If-Range" in request.headers else None
+    return wanted.ranges[0][0], tag
+
+
+def _wants_range(etag: str) -> bool:
+    """True if the request has one range, of this very content."""
+    wanted = wanted_range()
     # A date cannot be compared: the content has none.
-    return condition.etag == etag
+    return wanted is not None and wanted[1] in (None, etag)
 
 
 def _range(size: int, most: int | None) -> tuple[int, int] | None:

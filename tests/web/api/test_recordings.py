@@ -16,6 +16,7 @@ from tests.accounts.people import add
 from tests.home import Clock, Home
 from tests.video.recorded_files import Shelf, clip
 from tests.web.closed import Visitor, body_of, visitors
+from video import recording_rows
 from video.build import VideoPackage
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -163,6 +164,36 @@ def test_a_range_that_is_not_there_is_refused_and_an_old_tag_gets_everything(arc
     several = ada.get(url, headers={"Range": "bytes=0-1,4-5"})
     assert (several.status_code, len(several.data)) == (200, size)
     assert ada.get(url, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_download_of_a_running_recording_goes_on_with_what_it_began(archive, ada, files):
+    """It is the part up to its first request: a moment later every byte has another place."""
+    at, whole = MORNING - timedelta(days=9), (files / "six.mp4").read_bytes()
+    half = whole[: whole.index(b"moof", len(whole) // 2) - 4]
+    shelf = archive.shelf
+    row = shelf.segment(2, at, 2, files / "six.mp4", closed=False)
+    path = shelf.folder / "2" / row.file
+    path.write_bytes(half)
+    id = shelf.recording(2, at, 0, status="recording", ended_at=None)
+    try:
+        url = f"/api/recordings/{id}/download"
+        first = ada.get(url)
+        path.write_bytes(whole)
+        tag, size = first.headers["ETag"], len(first.data)
+        for headers in ({}, {"If-Range": tag}):
+            rest = ada.get(url, headers={"Range": "bytes=1000-", **headers})
+            assert (rest.status_code, rest.headers["ETag"]) == (206, tag)
+            assert rest.headers["Content-Range"] == f"bytes 1000-{size - 1}/{size}"
+            assert rest.headers["Content-Length"] == str(size - 1000)
+            assert rest.data == first.data[1000:]
+        over = ada.get(url, headers={"Range": f"bytes={size}-"})
+        assert (over.status_code, over.headers["Content-Range"]) == (416, f"bytes */{size}")
+        again = ada.get(url)
+        assert (again.status_code, len(again.data) > size) == (200, True)
+        old = ada.get(url, headers={"Range": "bytes=1000-", "If-Range": tag})
+        assert (old.status_code, old.data) == (200, again.data)
+    finally:
+        recording_rows.remove(shelf.engine, id)
 
 
 def test_the_name_of_a_download_is_no_path(archive, ada):

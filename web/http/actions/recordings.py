@@ -21,10 +21,11 @@ from video.recorded import RECORDING, Recording
 from video.recording_rows import RecordingFilter
 from video.thumbnails import TooBusy
 from web.http.auditing import actor_name, note
-from web.http.byte_ranges import ranged
+from web.http.byte_ranges import ranged, wanted_range
 from web.http.errors import HttpError
 from web.http.live_views import Recheck, connection
 from web.http.monitor import current_monitor
+from web.http.running_parts import RunningParts
 from web.http.shapes.recordings import (
     OURS,
     RecordingChange,
@@ -230,9 +231,19 @@ class RecentViews:
 RECENT = RecentViews()
 
 
-def part_of(recording: Recording, part: int) -> JoinedMp4:
-    """One file of a recording. Raises HttpError (404)."""
+RUNNING = RunningParts()
+
+
+def part_of(recording: Recording, part: int, person: str) -> JoinedMp4:
+    """One file of a recording. One that still runs ends with what is on the disk at the first
+    request; what this person asks for further ranges is of the same file. Raises HttpError (404).
+    """
+    wanted = wanted_range()
+    if wanted and (known := RUNNING.going_on(recording.id, part, person, *wanted)):
+        return known
     parts = library().of_recording(recording)
+    if recording.ended_at is None and part <= len(parts):
+        RUNNING.keep(recording.id, part, person, parts[part - 1])
     if part > len(parts):
         hint = "Its files may have been deleted because of their age, or for space."
         if parts:
