@@ -19,7 +19,7 @@ from discovery.login_turns import Turn, is_known_to_work, turn_of
 from discovery.refused_logins import RefusedLogins, SentLogin, port_of
 from discovery.refused_sets import RefusedSets
 from fleet import labels, logins, status
-from fleet.model import Access, Device, Finding, Report, Sighting
+from fleet.model import Access, Device, Finding, Report, Sighting, SpentLogins
 from fleet.reduce.learning import is_same_but_learned
 from store.vault import SecretLost
 
@@ -155,6 +155,18 @@ class LoginGate:
     def refusals(self, device: Device, source: str) -> int:
         """The refused logins of this access alone."""
         return self._spent(device, source).refusals
+
+    def spend(self, device: Device, source: str, number: int) -> list[Report]:
+        """Count logins that were refused beside a question; what keeps their number."""
+        known, login = self._spent(device, source), self._resolved(device, source)
+        if sent := self._sent(device, source, login):
+            self._refused.spend(sent, number)
+        refusals = known.refusals + number
+        access = device.access[source]
+        self._newest[device.id, source] = _Spent(access, refusals, known.attempts_left)
+        place = _place(device, access)
+        self._refused_at.setdefault(place, set()).add((device.id, source))
+        return [SpentLogins(device.id, source, access, refusals)]
 
     def trial_allowance(self, sent: SentLogin) -> Allowance:
         """What a trial of this login may cost at this address. A login that works is free, and one

@@ -141,6 +141,12 @@ class Prober:
             self._pump()
         return result
 
+    async def spend(self, question: Question, number: int) -> None:
+        """Count logins that a device refused beside the questions of its source."""
+        device = self.tracker.devices().get(question[0])
+        if device is not None and question[1] in device.access:
+            await self._keep(self._guarded.gate.spend(device, question[1], number))
+
     def opened(self, entry: QueueEntry) -> None:
         """Note that a stream of the device plays: it is up, also for a check that missed."""
         if not entry.was_up:

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -60,6 +61,8 @@ class StreamOpener:
         self._held: dict[StreamKey, tuple[int, Stream]] = {}
         self._missing: dict[tuple[int, str], float] = {}
         self._pumps = set[asyncio.Task[None]]()
+        self._without_login = set[int]()
+        """Devices whose streams play on without a login: they refused one that they accept."""
 
     def open(self, key: StreamKey) -> OpenedStream:
         """Open a stream and wait for it. Give it back with `closed`. Raises NotOpened, and
@@ -84,6 +87,21 @@ class StreamOpener:
             held = self._held.pop(key, None)
         if held is not None:
             self._scanner.sessions.release(*held)
+
+    def refused(self, key: StreamKey, number: int) -> list[StreamKey]:
+        """Count logins that the device refused while a stream played, like those of a check; the
+        other streams of the device, which must not send theirs."""
+        with self._lock:
+            held = self._held.get(key)
+            if held is None:
+                return []
+            owner = held[0]
+            self._without_login.add(owner)
+            others = [other for other, (id, _stream) in self._held.items() if id == owner]
+        with suppress(CannotAsk, CancelledError, TimeoutError):
+            call = self._scanner.begin(self._scanner.prober.spend((key.device, SOURCE), number))
+            call.result(MARGIN)
+        return [other for other in others if other != key]
 
     def alive(self, key: StreamKey, at: float) -> None:
         """Note that packets of the stream came at this time of the monotonic clock, so that no
@@ -113,7 +131,7 @@ class StreamOpener:
         finally:
             if played is None:
                 self.closed(key)
-        return self._handed_over(played)
+        return self._handed_over(played, owner)
 
     def _asked(self, key: StreamKey) -> tuple[Device, QueueEntry]:
         """The device, and how it is asked. Raises NotOpened."""
@@ -174,15 +192,18 @@ class StreamOpener:
             opening.close()
         raise _not_opened(result, device, attempt.is_busy)
 
-    def _handed_over(self, played: Played) -> OpenedStream:
+    def _handed_over(self, played: Played, owner: int) -> OpenedStream:
         if played.pump is not None:
             self._carry(played.pump)
+        control = dict(played.control)
+        if owner in self._without_login:
+            control |= {"login": None, "has_get_parameter": False}
         return OpenedStream(
             played.description,
             tuple(OpenedMedium(each.kind, each.encoding, each.channel) for each in played.media),
             played.transport,
             played.sockets,
-            played.control,
+            control,
             played.rest,
         )
 

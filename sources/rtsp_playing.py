@@ -34,6 +34,7 @@ ENDS = {
     "REDIRECT": "the device redirects the stream",
 }
 """Requests after which nothing more comes."""
+REFUSED = "the device refuses the login of the stream that plays"
 NO_SUCH_METHOD = frozenset((400, 404, 405, 451, 454, 501, 551))
 """Responses to GET_PARAMETER of devices that want OPTIONS instead."""
 
@@ -49,7 +50,8 @@ class Playing:
     """One stream after PLAY, by the `control` of `sources/rtsp_play.py`. Times are those of the
     monotonic clock; `rest` is what was read before, whose packets the first `feed` gives too.
 
-    `ended` is the reason why nothing more comes, empty as long as the device said nothing. After
+    `ended` is the reason why nothing more comes, empty as long as the device said nothing;
+    `refusals`: logins that it refused before, which may be of a password that was changed. After
     each `feed`, what `to_send` gives goes to the device.
     """
 
@@ -76,6 +78,7 @@ class Playing:
         self._has_renewed = False
         self._output = bytearray()
         self.ended = ""
+        self.refusals = 0
         self.next_keep_alive = (monotonic() if now is None else now) + self._interval
 
     @property
@@ -217,24 +220,32 @@ class Playing:
             self.next_keep_alive += self._interval - later
         if response.code == 401:
             self._refused(response)
-        elif method == "GET_PARAMETER" and response.code in NO_SUCH_METHOD:
+            return
+        self.refusals = 0
+        if method == "GET_PARAMETER" and response.code in NO_SUCH_METHOD:
             self._method = "OPTIONS"
             self._output += self._ask()
         elif response.code == 454:
             self.ended = "the device no longer knows the session (RTSP 454)"
 
     def _refused(self, response: Response) -> None:
-        """Answer a newer nonce once. No other login is sent: each refusal may count for a lockout.
-        OPTIONS without a login goes on, which devices answer to everybody."""
+        """Answer a newer nonce once. A login that is refused ends the stream, and nothing more is
+        sent with it: each refusal may count for a lockout."""
         offered = login_challenges.challenges(response.every("www-authenticate"))
         used = self._authorization
+        self.refusals += 1 if used else 0
         newer = used and login_challenges.renewed(used.challenge, offered, is_silent=True)
         if used and newer and not self._has_renewed:
             self._has_renewed = True
             self._authorization = used.renewed(newer)
             self._output += self._ask()
         elif used:
-            self._authorization, self._method = None, "OPTIONS"
+            self.forget_login()
+            self.ended = REFUSED
+
+    def forget_login(self) -> None:
+        """Send no login any more. OPTIONS without one goes on: devices answer it to everybody."""
+        self._authorization, self._method = None, "OPTIONS"
 
     def _asked_by_device(self, message: Request) -> None:
         """Answer a request of the device, or end."""

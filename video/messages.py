@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-OPEN, WANT, CLOSE, END = 1, 2, 3, 4
-"""To the child: read this stream; what is wanted of it now; end it; end all of them."""
+OPEN, WANT, CLOSE, END, FORGET_LOGIN = 1, 2, 3, 4, 5
+"""To the child: read this stream; what is wanted of it now; end it; end all of them; send its login
+no more."""
 BEAT, STATE, INIT, FRAGMENT, PICTURE, SEGMENT, COUNTS, ENDED = 16, 17, 18, 19, 20, 21, 22, 23
 """From the child: it is alive, and when each stream got video; the other kinds are the values of
 `video/model.py`; ENDED: the stream is closed, and why."""

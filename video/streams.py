@@ -5,7 +5,7 @@ between attempts run on the monotonic clock.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from queue import SimpleQueue
@@ -69,6 +69,9 @@ class Opener(Protocol):
 
     def closed(self, key: StreamKey) -> None:
         """Take the session of a stream back: its sockets are closed. Never blocks."""
+
+    def refused(self, key: StreamKey, number: int) -> Sequence[StreamKey]:
+        """Count logins that were refused while a stream played; the other streams of its device."""
 
     def alive(self, key: StreamKey, at: float) -> None:
         """Note that packets came at this time of the monotonic clock."""
@@ -422,6 +425,8 @@ class Streams:
         """The child has closed the stream, as asked or since it ended by itself."""
         stream = self._numbers[message.stream]
         stream.viewers.forget()
+        if refusals := message.head.get("refusals"):
+            self._spare_login(stream, refusals)
         self._opener.closed(stream.key)
         with self._changed:
             has_played = bool(stream.proven_at)
@@ -436,6 +441,15 @@ class Streams:
                 self._set(stream, NO_PICTURE, message.head["reason"])
             else:
                 self._retry(stream, message.head["reason"])
+
+    def _spare_login(self, stream: Stream, refusals: int) -> None:
+        """A login that worked was refused: count that, and send it for no other stream."""
+        for key in self._opener.refused(stream.key, refusals):
+            with self._changed:
+                other = self._streams.get(key)
+                number = other.number if other else 0
+            if number:
+                self.workers.tell(messages.FORGET_LOGIN, number)
 
     def _patience_with(self, stream: Stream) -> Patience:
         return self._patience.get(stream.key, Patience(self._silence))

@@ -200,7 +200,7 @@ def test_the_count_of_the_nonce_goes_on_in_the_other_process() -> None:
     assert "nc=00000003" in header(stream.teardown(), "authorization")
 
 
-def test_a_newer_nonce_is_answered_once_and_no_refused_login_is_repeated() -> None:
+def test_a_newer_nonce_is_answered_once_and_a_refused_login_ends_the_stream() -> None:
     stream = playing(login=digest())
     stream.keep_alive(NOW)
     newer = 'WWW-Authenticate: Digest realm="cam", nonce="{}"'
@@ -210,7 +210,26 @@ def test_a_newer_nonce_is_answered_once_and_no_refused_login_is_repeated() -> No
     assert stream.to_send() == b""
     later = stream.keep_alive(NOW + 30)
     assert (sent(later).method, header(later, "authorization")) == ("OPTIONS", "")
-    assert not stream.ended, "its media still come"
+    assert "refuses the login" in stream.ended
+    assert stream.refusals == 2
+    assert header(stream.teardown(), "authorization") == ""
+
+
+def test_a_newer_nonce_that_is_accepted_was_no_refusal() -> None:
+    stream = playing(login=digest())
+    stream.keep_alive(NOW)
+    stream.feed(reply(401, 6, 'WWW-Authenticate: Digest realm="cam", nonce="two", stale=true'))
+    stream.to_send()
+    assert stream.refusals == 1
+    stream.feed(reply(200, 7))
+    assert (stream.refusals, stream.ended) == (0, "")
+
+
+def test_a_stream_whose_login_was_refused_elsewhere_sends_it_no_more() -> None:
+    stream = playing(login=digest())
+    stream.forget_login()
+    for request in (stream.keep_alive(NOW), stream.teardown()):
+        assert header(request, "authorization") == ""
 
 
 def test_basic_is_asked_in_place_of_digest_and_gets_nothing() -> None:

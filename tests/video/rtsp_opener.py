@@ -21,6 +21,7 @@ class Server:
     opened: list[StreamKey] = field(default_factory=list)
     given_back: list[StreamKey] = field(default_factory=list)
     seen_alive: set[StreamKey] = field(default_factory=set)
+    refusals: dict[StreamKey, int] = field(default_factory=dict)
     refusal: NotOpened | None = None
     uses_udp: bool = False
 
@@ -40,6 +41,10 @@ class Server:
 
     def closed(self, key: StreamKey) -> None:
         self.given_back.append(key)
+
+    def refused(self, key: StreamKey, number: int) -> list[StreamKey]:
+        self.refusals[key] = self.refusals.get(key, 0) + number
+        return [other for other in self.keys() if other != key]
 
     def alive(self, key: StreamKey, at: float) -> None:
         self.seen_alive.add(key)

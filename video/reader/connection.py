@@ -20,11 +20,13 @@ class Playing(Protocol):
 
     next_keep_alive: float
     ended: str
+    refusals: int
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]: ...
     def keep_alive(self, now: float) -> bytes: ...
     def teardown(self) -> bytes: ...
     def to_send(self) -> bytes: ...
+    def forget_login(self) -> None: ...
 
 
 MakePlaying = Callable[[Mapping[str, Any], Iterable[OpenedMedium], bytes], Playing]
@@ -62,9 +64,19 @@ class Connection:
         self._unsent += self._playing.to_send()
         if self._unsent:
             self._send()
-        if not packets and (reason := self._playing.ended or self._ended):
+        reason = self._playing.ended or self._ended
+        if reason and (not packets or self.refusals):
             raise Ended(reason)
         return packets
+
+    @property
+    def refusals(self) -> int:
+        """The logins that the device refused when its stream had to be kept alive."""
+        return self._playing.refusals
+
+    def forget_login(self) -> None:
+        """Send no login any more: the device refused it elsewhere."""
+        self._playing.forget_login()
 
     def end(self, now: float) -> None:
         """Ask the device to end the session; call `is_drained` until it is True, then `close`."""

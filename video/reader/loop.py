@@ -76,6 +76,8 @@ class Loop:
             self.stop()
         elif reading is not None and message.kind == messages.WANT:
             reading.pipeline.want(message.head)
+        elif reading is not None and message.kind == messages.FORGET_LOGIN:
+            reading.forget_login()
         elif reading is not None and message.kind == messages.CLOSE:
             reading.finish(ENDED, "", "asked", now)
 
@@ -109,6 +111,7 @@ class Loop:
         activity, reason = reading.end
         distance = reading.pipeline.counting.distances.usual
         head = {"activity": activity, "reason": reason, "distance": distance}
+        head["refusals"] = reading.refusals
         self._send(messages.ENDED, reading.number, head)
 
     def _finish_all(self) -> None:

@@ -85,6 +85,15 @@ class Reading:
         self._counts_at = now + COUNTS
         return self.pipeline.counting.take(now, self.pipeline.lost)
 
+    @property
+    def refusals(self) -> int:
+        """The logins that the device refused while the stream played."""
+        return self._connection.refusals
+
+    def forget_login(self) -> None:
+        """Send no login any more: the device refused it elsewhere."""
+        self._connection.forget_login()
+
     def close(self) -> None:
         """Close the sockets."""
         self._connection.close()
