@@ -41,6 +41,8 @@ BUSY_WAIT = 5.0
 """Seconds until an opening without a free session is worth another attempt."""
 REFUSED_WAIT = 60.0
 """Likewise after a refused login."""
+EARLY_STEPS, MOST_EARLY = 16, 0.25
+"""By what part of their interval streams of a device renew their sessions earlier than others."""
 MISSING_LASTS = 86_400.0
 """Seconds in which a small stream that the device did not have is not asked for again."""
 NOT_A_REASON = frozenset(("login.none", "identity.unproven"))
@@ -61,8 +63,9 @@ class StreamOpener:
         self._held: dict[StreamKey, tuple[int, Stream]] = {}
         self._missing: dict[tuple[int, str], float] = {}
         self._pumps = set[asyncio.Task[None]]()
-        self._without_login = set[int]()
-        """Devices whose streams play on without a login: they refused one that they accept."""
+        self._asked_first = set[int]()
+        """Devices that refused a login of a stream that played: it is sent there with a new nonce
+        only, which leaves no doubt about a refusal."""
 
     def open(self, key: StreamKey) -> OpenedStream:
         """Open a stream and wait for it. Give it back with `closed`. Raises NotOpened, and
@@ -96,7 +99,7 @@ class StreamOpener:
             if held is None:
                 return []
             owner = held[0]
-            self._without_login.add(owner)
+            self._asked_first.add(owner)
             others = [other for other, (id, _stream) in self._held.items() if id == owner]
         with suppress(CannotAsk, CancelledError, TimeoutError):
             call = self._scanner.begin(self._scanner.prober.spend((key.device, SOURCE), number))
@@ -131,7 +134,7 @@ class StreamOpener:
         finally:
             if played is None:
                 self.closed(key)
-        return self._handed_over(played, owner)
+        return self._handed_over(played, key, owner)
 
     def _asked(self, key: StreamKey) -> tuple[Device, QueueEntry]:
         """The device, and how it is asked. Raises NotOpened."""
@@ -192,12 +195,13 @@ class StreamOpener:
             opening.close()
         raise _not_opened(result, device, attempt.is_busy)
 
-    def _handed_over(self, played: Played, owner: int) -> OpenedStream:
+    def _handed_over(self, played: Played, key: StreamKey, owner: int) -> OpenedStream:
         if played.pump is not None:
             self._carry(played.pump)
-        control = dict(played.control)
-        if owner in self._without_login:
-            control |= {"login": None, "has_get_parameter": False}
+        # Not all at once: after a first refusal, the others must not send their login.
+        place = key.device * 2 + (key.name == SUB)
+        early = place * 7 % EARLY_STEPS / EARLY_STEPS * MOST_EARLY
+        control = {**played.control, "early": early, "asks_first": owner in self._asked_first}
         return OpenedStream(
             played.description,
             tuple(OpenedMedium(each.kind, each.encoding, each.channel) for each in played.media),

@@ -49,10 +49,9 @@ class HasChannel(Protocol):
 class Playing:
     """One stream after PLAY, by the `control` of `sources/rtsp_play.py`. Times are those of the
     monotonic clock; `rest` is what was read before, whose packets the first `feed` gives too.
-
     `ended` is the reason why nothing more comes, empty as long as the device said nothing;
-    `refusals`: logins that it refused before, which may be of a password that was changed. After
-    each `feed`, what `to_send` gives goes to the device.
+    `refusals`: logins that it refused, most likely as its password was changed. After each `feed`,
+    what `to_send` gives goes to the device.
     """
 
     def __init__(
@@ -71,6 +70,8 @@ class Playing:
         self._method = "GET_PARAMETER" if control["has_get_parameter"] else "OPTIONS"
         login = control.get("login")
         self._authorization = Authorization.restored(login) if login else None
+        self._asks_first = bool(control.get("asks_first"))
+        self._early = float(control.get("early") or 0.0)
         self._timeout = float(control.get("timeout") or DEFAULT_TIMEOUT)
         self._rest = rest
         self._is_in_step = True
@@ -83,7 +84,7 @@ class Playing:
 
     @property
     def _interval(self) -> float:
-        return min(LONGEST, max(SHORTEST, self._timeout / 2))
+        return min(LONGEST, max(SHORTEST, self._timeout / 2)) * (1 - self._early)
 
     # -- what the device sends -----------------------------------------------------------
 
@@ -182,7 +183,7 @@ class Playing:
         """The request that keeps the session alive, to be sent at `next_keep_alive`."""
         self.next_keep_alive = now + self._interval
         self._has_renewed = False
-        return self._ask()
+        return self._ask(with_login=not self._asks_first)
 
     def teardown(self) -> bytes:
         """The request that ends the session."""
@@ -194,15 +195,15 @@ class Playing:
         self._output.clear()
         return output
 
-    def _ask(self) -> bytes:
-        data = self._request(self._method)
+    def _ask(self, *, with_login: bool = True) -> bytes:
+        data = self._request(self._method, with_login=with_login)
         self._asked = self._method, self._number
         return data
 
-    def _request(self, method: str) -> bytes:
+    def _request(self, method: str, *, with_login: bool = True) -> bytes:
         self._number += 1
         headers = {"User-Agent": net.USER_AGENT, "Session": self._session}
-        if self._authorization:
+        if self._authorization and with_login:
             headers["Authorization"] = self._authorization.answer(method, self._url)
         return request(method, self._url, self._number, headers)
 
@@ -220,28 +221,30 @@ class Playing:
             self.next_keep_alive += self._interval - later
         if response.code == 401:
             self._refused(response)
-            return
-        self.refusals = 0
-        if method == "GET_PARAMETER" and response.code in NO_SUCH_METHOD:
+        elif method == "GET_PARAMETER" and response.code in NO_SUCH_METHOD:
             self._method = "OPTIONS"
             self._output += self._ask()
         elif response.code == 454:
             self.ended = "the device no longer knows the session (RTSP 454)"
 
     def _refused(self, response: Response) -> None:
-        """Answer a newer nonce once. A login that is refused ends the stream, and nothing more is
-        sent with it: each refusal may count for a lockout."""
-        offered = login_challenges.challenges(response.every("www-authenticate"))
+        """Answer a newer nonce once, where the device says that the login itself was not refused.
+        One that was refused ends the stream, and nothing more is sent with it: each refusal may
+        count for a lockout."""
         used = self._authorization
-        self.refusals += 1 if used else 0
-        newer = used and login_challenges.renewed(used.challenge, offered, is_silent=True)
+        offered = login_challenges.challenges(response.every("www-authenticate"))
+        was_sent = not self._asks_first or self._has_renewed
+        newer = used and login_challenges.renewed(used.challenge, offered, is_silent=not was_sent)
         if used and newer and not self._has_renewed:
             self._has_renewed = True
             self._authorization = used.renewed(newer)
             self._output += self._ask()
-        elif used:
+        elif used and was_sent:
+            self.refusals += 1
             self.forget_login()
             self.ended = REFUSED
+        elif used:
+            self.forget_login()
 
     def forget_login(self) -> None:
         """Send no login any more. OPTIONS without one goes on: devices answer it to everybody."""

@@ -22,6 +22,8 @@ from tests.gst_server import gst_server, needs_gst
 from tests.sources import tls_servers
 from tests.sources.played import StreamReader
 from video.model import MAIN, SUB, NotOpened, StreamKey
+from video.streams import Streams
+from video.watching import MP4
 
 PORT = 18_558
 USERNAME, PASSWORD = "admin", "s3cret-pass"
@@ -176,6 +178,42 @@ def test_basic_that_was_accepted_a_moment_ago_is_used_by_whoever_asks_next(
         access = record(engine).access["rtsp"]
         assert (access.method, access.refusals) == ("basic", 0)
         assert {attempt.outcome for attempt in camera.accounts.attempts} == {"right"}
+
+
+def test_a_password_that_is_changed_while_streams_play_costs_two_refusals(
+    tmp_path: Path, serve: Serve
+) -> None:
+    """One keep-alive, and one more opening; then no stream and no check sends the login, and the
+    stream that plays on keeps alive without it."""
+    both = {"/stream1": Stream(), "/stream2": Stream()}
+    accounts = Accounts(USERNAME, PASSWORD, lock_after=3)
+    camera = RtspDevice("127.80.9.44", streams=both, accounts=accounts, timeouts=(2, 2))
+    serve(camera)
+    with opener(tmp_path, camera.address) as (engine, opening):
+        engine.scanner.ask([1], ["rtsp"])
+        streams = Streams(opening, fleets.now, pauses=(0.1,))
+        streams.start()
+        try:
+            with streams.watch(LARGE, MP4, "otto"), streams.watch(SMALL, MP4, "otto"):
+                assert until(lambda: len(camera.sessions) == 2)
+                camera.accounts.password = "changed"
+                assert until(lambda: any("login" in text for text in reasons(streams)))
+                assert until(lambda: record(engine).access["rtsp"].refusals == 2)
+                openings = camera.connections
+                assert until(lambda: not streams._streams[LARGE].is_opening)
+                for _check in range(2):
+                    engine.scanner.ask([1], ["rtsp"])
+                # Two more keep-alives of the stream that plays on.
+                asked = camera.asked["OPTIONS"]
+                assert until(lambda: camera.asked["OPTIONS"] >= asked + 2), openings
+        finally:
+            streams.stop()
+        assert not accounts.is_locked
+        assert 1 <= accounts.wrong <= 2
+
+
+def reasons(streams: Streams) -> list[str]:
+    return [state.reason for state in streams.states().values()]
 
 
 def test_what_cannot_be_asked_says_why(tmp_path: Path) -> None:

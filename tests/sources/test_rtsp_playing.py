@@ -203,7 +203,7 @@ def test_the_count_of_the_nonce_goes_on_in_the_other_process() -> None:
 def test_a_newer_nonce_is_answered_once_and_a_refused_login_ends_the_stream() -> None:
     stream = playing(login=digest())
     stream.keep_alive(NOW)
-    newer = 'WWW-Authenticate: Digest realm="cam", nonce="{}"'
+    newer = 'WWW-Authenticate: Digest realm="cam", nonce="{}", stale=true'
     stream.feed(reply(401, 6, newer.format("two")))
     assert 'nonce="two"' in header(stream.to_send(), "authorization")
     stream.feed(reply(401, 7, newer.format("three")))
@@ -211,7 +211,7 @@ def test_a_newer_nonce_is_answered_once_and_a_refused_login_ends_the_stream() ->
     later = stream.keep_alive(NOW + 30)
     assert (sent(later).method, header(later, "authorization")) == ("OPTIONS", "")
     assert "refuses the login" in stream.ended
-    assert stream.refusals == 2
+    assert stream.refusals == 1
     assert header(stream.teardown(), "authorization") == ""
 
 
@@ -220,9 +220,26 @@ def test_a_newer_nonce_that_is_accepted_was_no_refusal() -> None:
     stream.keep_alive(NOW)
     stream.feed(reply(401, 6, 'WWW-Authenticate: Digest realm="cam", nonce="two", stale=true'))
     stream.to_send()
-    assert stream.refusals == 1
     stream.feed(reply(200, 7))
     assert (stream.refusals, stream.ended) == (0, "")
+
+
+def test_a_nonce_that_is_newer_without_being_called_stale_is_a_refusal() -> None:
+    """It may be of a password that was changed: that costs no second one."""
+    stream = playing(login=digest())
+    stream.keep_alive(NOW)
+    stream.feed(reply(401, 6, 'WWW-Authenticate: Digest realm="cam", nonce="two"'))
+    assert (stream.to_send(), stream.refusals) == (b"", 1)
+    assert stream.ended
+
+
+def test_after_a_refusal_the_device_is_asked_for_its_nonce_first() -> None:
+    stream = playing(login=digest(), asks_first=True)
+    assert header(stream.keep_alive(NOW), "authorization") == ""
+    stream.feed(reply(401, 6, 'WWW-Authenticate: Digest realm="cam", nonce="two"'))
+    assert 'nonce="two"' in header(stream.to_send(), "authorization")
+    stream.feed(reply(401, 7, 'WWW-Authenticate: Digest realm="cam", nonce="three"'))
+    assert (stream.to_send(), stream.refusals) == (b"", 1)
 
 
 def test_a_stream_whose_login_was_refused_elsewhere_sends_it_no_more() -> None:
