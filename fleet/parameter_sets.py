@@ -4,7 +4,8 @@ ITU-T H.264, 7.3.2.1.1 and E.1.1; ITU-T H.265, 7.3.2.2, 7.3.3 and E.2.1. What a 
 be cut or wrong: each reader raises InvalidSet for what does not hold together.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 MAX_SIDE = 16_384
 """Pixels; more is no camera."""
@@ -24,12 +25,21 @@ class InvalidSet(Exception):
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Pixels, and pictures a second where the set says so. `reorder`: how many pictures can come
-    before one that is shown earlier; None where the set does not tell."""
+    before one that is shown earlier; None where the set does not tell. `number_bits`: bits of the
+    number of a frame whose two fields can be sent one after the other; None where they cannot."""
 
     width: int
     height: int
     rate: float | None = None
     reorder: int | None = field(default=None, compare=False)
+    number_bits: int | None = field(default=None, compare=False)
+
+
+class SentField(NamedTuple):
+    """One of the two fields of a frame: the number of the frame, and whether it is the lower."""
+
+    number: int
+    is_bottom: bool
 
 
 def unescape(data: bytes) -> bytes:
@@ -77,7 +87,7 @@ def h264(data: bytes) -> Picture:
     bits.bits(16)
     bits.unsigned()
     chroma, separate = _chroma_h264(bits) if profile in WITH_CHROMA_H264 else (1, False)
-    bits.unsigned()
+    number_bits = bits.unsigned() + 4
     _skip_order_count(bits)
     bits.unsigned()
     bits.bits(1)
@@ -93,7 +103,9 @@ def h264(data: bytes) -> Picture:
     down = (2 if chroma == 1 and not separate else 1) * fields
     width = columns * 16 - across * (crop[0] + crop[1])
     height = rows * 16 * fields - down * (crop[2] + crop[3])
-    return _picture(width, height, *_usability_h264(bits))
+    picture = _picture(width, height, *_usability_h264(bits))
+    has_fields = not is_frame and not separate
+    return replace(picture, number_bits=number_bits) if has_fields else picture
 
 
 def _chroma_h264(bits: _Bits) -> tuple[int, bool]:
@@ -223,6 +235,17 @@ def _reorder_h265(bits: _Bits, layers: int) -> int | None:
     except InvalidSet:
         return None
     return reorder
+
+
+def sent_field(unit: bytes, number_bits: int) -> SentField | None:
+    """The field that an H.264 slice is of (7.3.3); None for one of a whole frame. Raises
+    InvalidSet."""
+    bits = _Bits(unit[:32])
+    bits.bits(8)
+    for _ in range(3):
+        bits.unsigned()
+    number = bits.bits(min(number_bits, 16))
+    return SentField(number, bits.flag()) if bits.flag() else None
 
 
 def slice_type(unit: bytes) -> int:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from fleet.parameter_sets import SentField
 from video import nal_units
 from video.nal_units import H264, ParameterSets, kind_of
 from video.packets import AudioCoding, VideoCoding
@@ -54,6 +55,7 @@ class NalAssembler:
         self._is_whole = True
         self._has_slice = False
         self._given: int | None = None
+        self._first_field: tuple[Unit, SentField] | None = None
         self._is_marker_false = False
 
     def feed(self, packet: RtpPacket) -> Iterator[Unit]:
@@ -111,7 +113,23 @@ class NalAssembler:
                 *coding.sets,
                 *(unit for unit in units if kind_of(self._codec, unit) not in sets),
             ]
-        yield Unit(nal_units.annex_b(units), self._given, is_key, coding)
+        picture = Unit(nal_units.annex_b(units), self._given, is_key, coding)
+        yield from self._paired(picture, nal_units.fields_of(self._sets, units))
+
+    def _paired(self, unit: Unit, fields: frozenset[SentField]) -> Iterator[Unit]:
+        """A frame whose two fields are sent one after the other, as one: MP4 has frames only. A
+        field that stays alone is given with the next picture."""
+        first, self._first_field = self._first_field, None
+        field = next(iter(fields)) if len(fields) == 1 else None
+        if first and field and field == first[1]._replace(is_bottom=not first[1].is_bottom):
+            yield first[0]._replace(data=first[0].data + unit.data)
+            return
+        if first:
+            yield first[0]
+        if field:
+            self._first_field = unit, field
+        else:
+            yield unit
 
     def _unpacked(self, payload: bytes) -> Iterator[bytes]:
         """The whole units that end in this packet."""

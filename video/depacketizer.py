@@ -22,6 +22,11 @@ from video.rtp_jpeg import JpegAssembler
 from video.session_media import SessionMedium, session_media
 from video.timestamps import DecodingOrder, StampClock
 
+INTERLEAVED = (
+    "The video (H264, packetization-mode=2) is left out: its packets are interleaved. Choose "
+    "another stream of the camera."
+)
+
 
 class Arrival(NamedTuple):
     """One RTP or RTCP packet: its channel (`OpenedMedium.channel`, RTCP one more), and when it
@@ -109,6 +114,9 @@ class Depacketizer:
     def _add(self, opened: OpenedMedium, medium: SessionMedium) -> None:
         assembler, coding = _assembler(medium)
         is_sound = coding is not None
+        if medium.encoding == "H264" and medium.parameters.get("packetization-mode") == "2":
+            self.notes.append(INTERLEAVED)
+            return
         if assembler is None or is_sound != (opened.kind == AUDIO):
             what = "sound" if opened.kind == AUDIO else "video"
             self.notes.append(f"The {what} ({medium.encoding or 'unknown'}) is left out.")

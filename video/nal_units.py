@@ -4,10 +4,11 @@ ITU-T H.264, table 7-1 and 7.4.1.2.3; ITU-T H.265, table 7-1 and 7.4.2.4.4.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fleet import parameter_sets
-from fleet.parameter_sets import InvalidSet, Picture
+from fleet.parameter_sets import InvalidSet, Picture, SentField
 from video.codec_strings import avc1, hvc1
 from video.packets import VideoCoding
 
@@ -147,6 +148,11 @@ class ParameterSets:
         self._coding = None
 
     @property
+    def number_bits(self) -> int | None:
+        """As in `Picture`; None for H.265, whose fields are pictures of their own."""
+        return self._picture.number_bits if self._picture else None
+
+    @property
     def coding(self) -> VideoCoding | None:
         """What the sets say; None until there is one of each kind."""
         if self._coding is None and self._picture is not None and all(self._sets.values()):
@@ -175,6 +181,18 @@ def _set_number(codec: _Codec, kind: int, unit: bytes) -> int | None:
         return parameter_sets.set_number(unit, codec is H264, kind == codec.sequence)
     except InvalidSet:
         return None
+
+
+def fields_of(sets: ParameterSets, units: Sequence[bytes]) -> frozenset[SentField]:
+    """The fields that a picture consists of; none where it is a whole frame."""
+    if not sets.number_bits:
+        return frozenset()
+    fields: set[SentField | None] = set()
+    for unit in units:
+        if kind_of(sets.codec, unit) in (1, 5):
+            with suppress(InvalidSet):
+                fields.add(parameter_sets.sent_field(unit, sets.number_bits))
+    return frozenset(each for each in fields if each is not None)
 
 
 def annex_b(units: Sequence[bytes]) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.video import clips
 from tests.video.clips import Recorded
-from video.depacketizer import Arrival, Depacketizer
+from video.depacketizer import INTERLEAVED, Arrival, Depacketizer
 from video.packets import AUDIO, VIDEO, EncodedPacket, VideoCoding
 
 Clip = Callable[[str], Path]
@@ -222,6 +222,16 @@ def test_what_is_not_known_is_left_out_with_a_sentence(recorded: Packets) -> Non
     assert depacketizer.notes == ["The sound (GSM) is left out."]
     assert depacketizer.format is not None
     assert depacketizer.format.notes == ("The sound (GSM) is left out.",)
+
+
+def test_interleaved_packets_of_h264_are_named_and_left_out(recorded: Packets) -> None:
+    """Their order of decoding is in numbers of their own; played as they come, it is garbage."""
+    stream = recorded("h264")
+    description = stream.description + b"a=fmtp:96 packetization-mode=2\r\n"
+    depacketizer = Depacketizer(description, stream.media)
+    assert depacketizer.notes == [INTERLEAVED]
+    assert not depacketizer.has_video
+    assert list(depacketizer.packets_from(stream.arrivals())) == []
 
 
 @pytest.mark.parametrize(
