@@ -251,6 +251,23 @@ class Running:
     def get(self, path: str, **headers: str) -> Answer:
         return self.request("GET", path, headers=headers)
 
+    def beginning(self, path: str, headers: Mapping[str, str], size: int = 100_000) -> Answer:
+        """The first bytes of an answer that may have no end; none where it does not begin within
+        some seconds, as it is with a camera that sends nothing."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=3)
+        body, status, shown = b"", 0, dict[str, str]()
+        try:
+            connection.request("GET", path, None, dict(headers))
+            answer = connection.getresponse()
+            status, shown = answer.status, dict(answer.getheaders())
+            while len(body) < size and (piece := answer.read1(size)):
+                body += piece
+        except TimeoutError:
+            pass
+        finally:
+            connection.close()
+        return Answer(status, shown, body)
+
     def kill(self) -> None:
         """Send SIGKILL to every process of the monitor at once."""
         assert self.process is not None

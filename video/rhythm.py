@@ -45,8 +45,8 @@ class Patience:
 
     def ended_after(self, distance: float | None) -> float:
         """Seconds without a picture after which the connection is closed."""
-        told = self.told_after(distance)
-        return max(told, self.longest) if distance is None else told
+        shown = self.told_after(distance)
+        return max(shown, self.longest) if distance is None else shown
 
 
 class Distances:

@@ -19,7 +19,7 @@ def distance_of(gaps: Sequence[float]) -> float | None:
 
 
 @pytest.mark.parametrize(
-    ("gaps", "told"),
+    ("gaps", "seconds"),
     [
         ([], 10),
         ([0.04] * 50, 10),
@@ -32,8 +32,8 @@ def distance_of(gaps: Sequence[float]) -> float | None:
     ],
     ids=["none", "25", "stall", "30 s", "minute", "pairs", "too long", "was changed"],
 )
-def test_people_are_told_after_two_and_a_half_distances(gaps: list[float], told: float) -> None:
-    assert USUAL.told_after(distance_of(gaps)) == pytest.approx(told)
+def test_people_are_told_after_two_and_a_half_distances(gaps: list[float], seconds: float) -> None:
+    assert USUAL.told_after(distance_of(gaps)) == pytest.approx(seconds)
 
 
 def test_a_connection_is_kept_longer_each_time_until_a_second_picture_tells() -> None:

@@ -384,8 +384,8 @@ def test_the_distance_of_few_pictures_is_learned_and_a_dead_camera_still_noticed
             until(lambda: camera.most_pictures == 6, what="the last picture has come")
             until(is_in(streams, FIRST, NO_PICTURE), what="it is told")
     # Without a picture while nothing is known, and again when none came any more.
-    told = [activity for activity, _states in itertools.groupby(seen)]
-    assert 2 <= told.count(NO_PICTURE) <= 4
+    activities = [activity for activity, _states in itertools.groupby(seen)]
+    assert 2 <= activities.count(NO_PICTURE) <= 4
 
 
 def test_a_camera_that_floods_costs_only_itself(make_streams: MakeStreams, server: Server) -> None:

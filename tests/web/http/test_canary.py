@@ -76,6 +76,16 @@ class CanaryRun:
         self.answers.append((f"{method} {path}", answer))
         return answer
 
+    def read(self, path: str) -> Answer:
+        """What a browser gets; of live video, which has no end, the beginning."""
+        if reading_of(path) == "GET":
+            return self.ask("GET", path, Accept="text/html")
+        answer = self.monitor.beginning(path, {**self.key, "Accept": "text/html"})
+        if not answer.status:  # A camera that sends nothing: it is waited for.
+            return self.ask("HEAD", path, Accept="text/html")
+        self.answers.append((f"GET {path}", answer))
+        return answer
+
     def send(self, path: str, **form: str) -> Answer:
         """A form, as a browser sends it."""
         kind = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
@@ -235,7 +245,7 @@ def seen(run: CanaryRun) -> Iterator[tuple[str, Answer]]:
     known = set(waiting)
     while waiting:
         path = waiting.pop(0)
-        answer = run.ask(reading_of(path), path, Accept="text/html")
+        answer = run.read(path)
         yield path, answer
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             for link in re.findall(r'(?:href|src|action)="(/[^"]*)"', answer.body.decode()):
