@@ -22,6 +22,7 @@ from fleet.model import Device
 from settings import Settings
 from simulators.panasonic import Camera, Network
 from sources import panasonic
+from tests.warm_start import popen
 from web.http.monitor import Monitor
 
 ROOT = Path(__file__).parent.parent
@@ -170,8 +171,11 @@ class Answer:
 class Running:
     """`python app.py` as a real process on loopback, with its own folder and ports.
 
-    `root` is where the program is.
+    `root` is where the program is. Where /proc is to show its own command line and environment,
+    say `is_warm = False` before the start.
     """
+
+    is_warm = True
 
     def __init__(self, folder: Path, root: Path = ROOT, **environment: str) -> None:
         self.folder = folder
@@ -204,8 +208,9 @@ class Running:
     def spawn(self, *command: str) -> subprocess.Popen[bytes]:
         """Start the process without waiting for it."""
         with self.output.open("ab") as out:
-            self.process = subprocess.Popen(
-                command or (sys.executable, "app.py"),
+            start = popen if self.is_warm else subprocess.Popen
+            self.process = start(
+                list(command) or [sys.executable, "app.py"],
                 cwd=self.root,
                 env=self.environment,
                 stdout=out,
@@ -283,10 +288,11 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, **environment: str) -> Iterator[Running]:
+def running(folder: Path, *, is_warm: bool = True, **environment: str) -> Iterator[Running]:
     """Run a monitor as a process, and end it whatever the test does."""
     folder.mkdir(parents=True, exist_ok=True)
     monitor = Running(folder, **environment)
+    monitor.is_warm = is_warm
     try:
         yield monitor.start()
     finally:

@@ -19,6 +19,7 @@ import pytest
 
 from simulators.panasonic import Camera, Network
 from tests.home import ROOT, Clock, Home, Running
+from tests.warm_start import popen
 
 FORMULA = '=HYPERLINK("x")'
 FORMS = ("json", "csv", "table")
@@ -68,7 +69,7 @@ class Place(Running):
         self, *arguments: str, stdout: int = subprocess.PIPE, **more: str
     ) -> Callable[[], Result]:
         """Start a command; what comes back waits for its end."""
-        process = subprocess.Popen(
+        process = popen(
             [sys.executable, "cli.py", *arguments],
             cwd=ROOT,
             env={**self.environment, **more},

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from simulators.easy4ip import Cloud, Recorder
+from tests import warm_start
 from tests.home import ROOT
 from tests.workbooks import TITLES, write
 
@@ -53,14 +53,11 @@ def check(cloud: Cloud, tmp_path: Path) -> Check:
             "EASY4IP_TIMEOUT": "0.5",
             **more,
         }
-        done = subprocess.run(
+        done = warm_start.run(
             [sys.executable, "cli.py", "check", *map(str, arguments)],
             cwd=ROOT,
             env=environment,
-            capture_output=True,
             text=True,
-            timeout=60,
-            check=False,
         )
         assert "Traceback" not in done.stderr
         return Result(done.returncode, done.stdout, done.stderr)

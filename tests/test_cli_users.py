@@ -11,6 +11,7 @@ import pytest
 
 from tests.home import ROOT, Running
 from tests.stored_secrets import TEXTS, opened_in, sealed_in, write_secrets
+from tests.warm_start import run
 
 GOOD = "purple tram forest"
 OTHER = "seven quiet kettles"
@@ -30,15 +31,12 @@ def place(
 def cli(
     place: dict[str, str], *arguments: str, typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return run(
         [sys.executable, "cli.py", *arguments],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **place},
         input=typed,
-        capture_output=True,
         text=True,
-        timeout=60,
-        check=False,
     )
 
 

@@ -33,6 +33,7 @@ from tests.texts import (
     read,
     table,
 )
+from tests.warm_start import run
 
 PASSWORD = "seven grey owls"
 QUICK = {"EASY4IP_TIMEOUT": "0.5"}
@@ -453,12 +454,10 @@ def test_every_command_works(tmp_path: Path) -> None:
         for line in lines:
             command = [sys.executable, *shlex.split(line)[1:]]
             is_asked = re.search(r" user (add|passwd) ", line)
-            done = subprocess.run(
+            done = run(
                 [*command, *(["--password-stdin"] if is_asked else [])],
                 cwd=ROOT,
                 env=place.environment,
-                capture_output=True,
-                timeout=60,
                 input=PASSWORD.encode() if is_asked else None,
             )
             assert done.returncode == 0, f"{line}: {done.stderr.decode()}"

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +16,7 @@ from tests.fleet.test_version_1 import DEMO
 from tests.fleet.tracking import FILE, opened
 from tests.home import ROOT, Clock, Home, Running
 from tests.store.revisions import downgrade, revision_in
+from tests.warm_start import run
 
 SQL = "camera_monitor.db"
 OLD = "0005"
@@ -136,15 +136,13 @@ def test_a_command_that_updates_the_files_says_so_once(place: Path) -> None:
     environment = Running(place).environment
 
     def list_users() -> str:
-        done = subprocess.run(
+        done = run(
             [sys.executable, "cli.py", "user", "list"],
             cwd=ROOT,
             env=environment,
-            capture_output=True,
             text=True,
-            timeout=60,
-            check=True,
         )
+        assert done.returncode == 0, done.stderr
         return done.stderr
 
     (line,) = list_users().splitlines()

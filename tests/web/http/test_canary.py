@@ -4,7 +4,6 @@ import base64
 import html
 import http.client
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import pytest
 
 from settings import Settings
 from simulators.panasonic import Camera, Network
-from tests import stored_secrets
+from tests import stored_secrets, warm_start
 from tests.home import ROOT, Answer, Running, running, until
 from tests.web.closed import bearer, cookie, path_of
 from tests.web.roles import TABLE, reading_of
@@ -128,7 +127,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanaryRun]:
     folder = tmp_path_factory.mktemp("canary")
     (folder / "data").mkdir()
     stored_secrets.write_secrets(folder / "camera_database.json", folder / "data")
-    with running(folder, **OPTIONS) as monitor:
+    with running(folder, is_warm=False, **OPTIONS) as monitor:
         ports = (int(monitor.environment[f"EASY_IP_{end}"]) for end in ("PORT", "REPLY_PORT"))
         ask, reply = (("127.0.0.1", port) for port in ports)
         with Network([GATE], listen=ask, reply_to=reply):
@@ -352,13 +351,10 @@ def test_an_event_stream_and_a_command_have_no_stored_password(
         ),
         *(["user", "list"], ["cleanup", "--days", "1", "--dry-run"], ["keys", "rotate"]),
     ):
-        done = subprocess.run(
+        done = warm_start.run(
             [sys.executable, "cli.py", *command],
             cwd=ROOT,
             env=run.monitor.environment,
-            capture_output=True,
-            timeout=60,
-            check=False,
         )
         assert done.returncode == 0, (command, done.stderr)
         assert found_in(done.stdout + done.stderr, secrets) == [], command

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import socket
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from simulators.logins import Accounts
 from simulators.onvif import OnvifDevice, VideoSource, camera_sources, recorder_sources
 from simulators.place import Place, SimulatedCamera, camera
 from simulators.rtsp import RtspDevice, RtspServers, Stream
+from tests import warm_start
 from tests.home import ROOT, Answer, Running, free_port, until
 from tests.web.closed import path_of
 from tests.web.roles import TABLE, reading_of
@@ -161,6 +161,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EchoRun]:
         ]
         servers = stack.enter_context(RtspServers(others, free_port()))
         monitor = Running(tmp_path_factory.mktemp("echoes"), LOG_LEVEL="DEBUG")
+        monitor.is_warm = False
         stack.callback(monitor.stop)
         made = EchoRun(monitor.start(), place, servers)
         add_all(made)
@@ -281,13 +282,11 @@ def test_no_file_no_log_and_no_command_line_has_a_password(
 
 
 def test_the_export_command_prints_no_password(run: EchoRun) -> None:
-    done = subprocess.run(
+    done = warm_start.run(
         [sys.executable, "cli.py", "export"],
         cwd=ROOT,
         env=run.monitor.environment,
-        capture_output=True,
-        timeout=60,
-        check=True,
     )
+    assert done.returncode == 0
     assert echoed(text_of(done.stdout) + text_of(done.stderr)) == []
     assert b"127.98.0.1" in done.stdout
