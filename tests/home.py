@@ -1,19 +1,25 @@
 """A whole monitor for tests: in this process with a clock of its own, or as a real process."""
 
+import atexit
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from werkzeug.routing import Rule
 
 import app as monitor_app
 from discovery import lifecycle as running_packages
@@ -22,6 +28,7 @@ from fleet.model import Device
 from settings import Settings
 from simulators.panasonic import Camera, Network
 from sources import panasonic
+from store.sql import default_url, migrate, open_engine
 from tests.warm_start import popen
 from web.http.monitor import Monitor
 
@@ -75,6 +82,46 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     return Settings(**given)
 
 
+def _compile_addresses_once() -> None:
+    """Werkzeug compiles each rule of addresses again for each app, and takes longer for it than the
+    rest of an app does; the code depends on nothing but what `key` has, and gets the rule itself.
+    """
+    compile_builder = Rule._compile_builder
+    known: dict[tuple[Any, ...], Any] = {}
+
+    def builder(rule: Rule, append_unknown: bool = True) -> Any:
+        if rule.defaults:
+            return compile_builder(rule, append_unknown)
+        key = (rule.rule, append_unknown, *rule._trace)
+        if key not in known:
+            known[key] = compile_builder(rule, append_unknown)
+        return known[key]
+
+    Rule._compile_builder = builder  # type: ignore[method-assign]
+
+
+_compile_addresses_once()
+
+
+@cache
+def _with_tables() -> Path:
+    """An SQLite file as the migrations leave it, made once for each test worker."""
+    path = Path(tempfile.mkdtemp(prefix="camera-monitor-tables-")) / "camera_monitor.db"
+    atexit.register(shutil.rmtree, path.parent)
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
+def _lay_out_tables(settings: Settings) -> None:
+    """Start with the tables where there is no database yet: to migrate takes as long as a test.
+    Real processes, and the tests of the migrations, begin with nothing."""
+    if settings.database_url is None and not settings.data_dir.exists():
+        settings.data_dir.mkdir(parents=True)
+        shutil.copy(_with_tables(), str(default_url(settings.data_dir).database))
+
+
 class Home:
     """A monitor in this process, with a simulated network behind real sockets.
 
@@ -85,6 +132,7 @@ class Home:
     def __init__(self, folder: Path, clock: Clock, *cameras: Camera, **changes: Any) -> None:
         self.sources = tuple(changes.pop("sources", ()))
         self.settings = settings_in(folder, **changes)
+        _lay_out_tables(self.settings)
         self.clock = clock
         self.network = Network(
             list(cameras),

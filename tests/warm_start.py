@@ -2,10 +2,10 @@
 
 Each start of Python and the import of the program cost more than what most tests then do with it. A
 process of its own, one for each test worker, imports the program, builds nothing, and forks: the
-copy gets the folder, environment, session and files that a started process would have, and runs the
-same file from its first line. What it cannot be told after its start is what Python, the linker and
-C itself read from the environment; and /proc shows the command line and environment of the original.
-For those tests there is the ordinary `subprocess.Popen`.
+copy gets the folder, environment, session and files that a started process would have, and runs
+the same file from its first line. What it cannot be told after its start is what Python, the linker
+and C itself read from the environment; and /proc shows the command line and environment of the
+original. Tests of those take the ordinary `subprocess.Popen`.
 """
 
 import ctypes
