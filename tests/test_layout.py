@@ -2,7 +2,8 @@
 
 import ast
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,32 @@ def _package(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
+def of_each(paths: Iterable[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Make one test of a rule for files: it names every file that breaks the rule, and how. A test
+    for each file and rule would be four thousand."""
+
+    def of(rule: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            complaints = []
+            for path in paths:
+                try:
+                    rule(path)
+                except AssertionError as error:
+                    complaints.append(f"{_name(path)}: {error}")
+            assert not complaints, "\n".join(complaints)
+
+        test.__doc__ = rule.__doc__
+        return test
+
+    return of
+
+
+@cache
+def _imports(tree: ast.AST) -> tuple[tuple[str, bool], ...]:
+    return tuple(_each_import(tree))
+
+
+def _each_import(tree: ast.AST) -> Iterator[tuple[str, bool]]:
     """(module, is at the top level of the file)"""
     top = {id(node) for node in getattr(tree, "body", [])}
     for node in ast.walk(tree):
@@ -97,7 +123,7 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
                 yield f"{node.module}.{name.name}", id(node) in top
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
+@of_each(SOURCES)
 def test_a_package_imports_lower_floors_only(path: Path) -> None:
     package = _package(path)
     for module, _top in _imports(TREES[path]):
@@ -129,7 +155,7 @@ def _part_of_web(module: str) -> str:
     return ".".join(module.split(".")[:2]) if module.startswith(tuple(WEB_FLOORS)) else "web"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "web").rglob("*.py")), ids=_name)
+@of_each(sorted((ROOT / "web").rglob("*.py")))
 def test_pages_and_api_stand_on_http_and_beside_each_other(path: Path) -> None:
     part = _part_of_web(_name(path).removesuffix(".py").replace("/", "."))
     for module, _top in _imports(TREES[path]):
@@ -141,7 +167,7 @@ def test_pages_and_api_stand_on_http_and_beside_each_other(path: Path) -> None:
 PARTS = [path for path in SOURCES if path.relative_to(ROOT).parts[:-2] == ("fleet",)]
 
 
-@pytest.mark.parametrize("path", PARTS, ids=_name)
+@of_each(PARTS)
 def test_a_part_of_the_fleet_imports_only_the_parts_before_it(path: Path) -> None:
     part = path.parent.name
     for module, _top in _imports(TREES[path]):
@@ -156,7 +182,7 @@ def test_every_part_of_the_fleet_has_its_place() -> None:
     assert {path.parent.name for path in PARTS} == set(PARTS_OF_FLEET)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "commands").glob("*.py")), ids=_name)
+@of_each(sorted((ROOT / "commands").glob("*.py")))
 def test_commands_know_of_the_web_part_only_how_to_reach_it(path: Path) -> None:
     for module, _top in _imports(TREES[path]):
         is_of_web = module.startswith("web.") and module != "web.control_client"
@@ -193,7 +219,7 @@ ONLY = {
 }
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
+@of_each(SOURCES)
 def test_each_library_is_imported_where_it_belongs(path: Path) -> None:
     name = _name(path)
     for module, _top in _imports(TREES[path]):
@@ -205,7 +231,7 @@ def test_each_library_is_imported_where_it_belongs(path: Path) -> None:
 FORMS_OF_THE_STORE = {"fleet.database.json_store", "store.json_file.JsonFile"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
+@of_each(SOURCES)
 def test_only_the_database_package_knows_the_form_of_the_store(path: Path) -> None:
     if not _name(path).startswith("fleet/database/"):
         assert FORMS_OF_THE_STORE.isdisjoint(module for module, _top in _imports(TREES[path]))
@@ -222,13 +248,13 @@ def _is_type_checking_only(tree: ast.Module, module: str) -> bool:
     return everywhere == guarded
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
+@of_each(SOURCES)
 def test_heavy_libraries_are_imported_where_they_are_used(path: Path) -> None:
     heavy = [name for name, top in _imports(TREES[path]) if top and name.split(".")[0] in HEAVY]
     assert not heavy
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
+@of_each(SOURCES)
 def test_nobody_below_the_top_reads_the_environment(path: Path) -> None:
     if FLOORS.get(_package(path), 0) < FLOORS["app"] and _package(path) != "settings":
         text = path.read_text()
@@ -236,7 +262,7 @@ def test_nobody_below_the_top_reads_the_environment(path: Path) -> None:
         assert "getenv" not in text
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
+@of_each(SOURCES)
 def test_names_say_what_a_thing_is(path: Path) -> None:
     assert not FORBIDDEN_NAMES & set(path.relative_to(ROOT).with_suffix("").parts)
     for node in ast.walk(TREES[path]):
@@ -246,7 +272,7 @@ def test_names_say_what_a_thing_is(path: Path) -> None:
             assert not node.name.startswith("get_"), node.name
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
+@of_each(SOURCES)
 def test_files_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST_FILE
 
@@ -296,7 +322,7 @@ def test_functions_are_short() -> None:
     assert statistics.median(lengths) <= MEDIAN_FUNCTION
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
+@of_each(SOURCES)
 def test_public_classes_and_files_say_what_they_promise(path: Path) -> None:
     tree = TREES[path]
     assert ast.get_docstring(tree), "the file has no docstring"
