@@ -128,6 +128,9 @@ if [ -n "${IN_NETNS:-}" ]; then
     mount -t tmpfs tmpfs /run/netns
 fi
 exec "$@"'
+# Each of several hundred processes would compile the program again.
+unset PYTHONDONTWRITEBYTECODE
+
 # In CI a few tests that failed beside the others run once more: see tests/again.py.
 runner=pytest
 [ "${CI:-}" != true ] || runner=tests.again
