@@ -267,12 +267,12 @@ def test_the_floors_are_drawn_as_the_imports_are() -> None:
 
 
 def test_the_drawing_has_every_package_above_all_that_it_imports() -> None:
-    levels, below = floors.FLOORS, floors.edges()
+    levels, below, drawing = floors.FLOORS, floors.edges(), floors.drawing()
     assert {"app", "fleet", "store", "web/http"} <= levels.keys()
     assert "fleet" in below["discovery"]
     for name, others in below.items():
         assert all(levels[other] < levels[name] for other in others), name
-        assert f"  {name} " in floors.drawing()
+        assert f"  {name} " in drawing
 
 
 def test_a_page_without_a_place_for_the_drawing_is_refused() -> None:
