@@ -17,7 +17,7 @@ from threading import Lock
 
 from discovery.due_queue import QueueEntry
 from discovery.guarded_probes import with_told_stream
-from discovery.probe_results import ANSWERED, ProbeResult
+from discovery.probe_results import ANSWERED, FAILED, NOT_ASKED, ProbeResult
 from discovery.scanner import STOPPING, Scanner
 from discovery.sessions import Stream
 from fleet.access_fields import SUB_PATH
@@ -25,11 +25,12 @@ from fleet.channels import NO_STREAM, SOURCE, STREAM, SUB_STREAM
 from fleet.model import Access, CannotAsk, Device, Finding, Report, Sighting, Target
 from fleet.places import session_owner
 from sources import rtsp
-from sources.rtsp_client import Pump
+from sources.rtsp_client import Closed, Pump
 from sources.rtsp_play import Opening, Played
 from sources.source import Probe, SessionRefused, Source
 from sources.sub_paths import sub_path
 from video.model import NO_SUB, SUB, NotOpened, OpenedMedium, OpenedStream, StreamKey
+from video.outages import CUT, OFF, REFUSED, SERVER
 
 TIMEOUT = 10.0
 """Seconds for one stream, from the first question to PLAY."""
@@ -74,11 +75,11 @@ class StreamOpener:
         try:
             call = self._scanner.begin(self._open(key))
         except CannotAsk as error:
-            raise NotOpened(error.reason) from None
+            raise NotOpened(error.reason, cause=SERVER) from None
         try:
             return call.result(TIMEOUT + SESSION_WAIT + MARGIN)
         except CancelledError:
-            raise NotOpened(STOPPING) from None
+            raise NotOpened(STOPPING, cause=SERVER) from None
         except TimeoutError:
             call.add_done_callback(_close_late)
             call.cancel()
@@ -145,10 +146,10 @@ class StreamOpener:
         if entry is not None:
             return device, entry
         if device.retired_at is not None:
-            raise NotOpened("this device is retired")
+            raise NotOpened("this device is retired", cause=REFUSED)
         if SOURCE not in device.access:
-            raise NotOpened("it has no RTSP connection: enter one on its page")
-        raise NotOpened("its address is not known")
+            raise NotOpened("it has no RTSP connection: enter one on its page", cause=REFUSED)
+        raise NotOpened("its address is not known", cause=REFUSED)
 
     async def _reserve(self, key: StreamKey, owner: int) -> None:
         """Take a session. Raises NotOpened."""
@@ -157,7 +158,7 @@ class StreamOpener:
         while not sessions.reserve(owner, stream):
             if self._timer() >= ends_at:
                 reason = f"all {sessions.budget(owner)} sessions of the device are in use"
-                raise NotOpened(reason, BUSY_WAIT)
+                raise NotOpened(reason, BUSY_WAIT, REFUSED)
             await asyncio.sleep(SESSION_STEP)
         with self._lock:
             self._held[key] = owner, stream
@@ -175,7 +176,7 @@ class StreamOpener:
                 if not attempt.is_missing:
                     raise
                 self._missing[place] = self._timer() + MISSING_LASTS
-        raise NoSubStream(NO_SUB)
+        raise NoSubStream(NO_SUB, cause=REFUSED)
 
     async def _play(
         self, device: Device, entry: QueueEntry, owner: int, attempt: "_Attempt"
@@ -193,7 +194,7 @@ class StreamOpener:
         finally:
             opening.on_accepted()
             opening.close()
-        raise _not_opened(result, device, attempt.is_busy)
+        raise _not_opened(result, device, attempt)
 
     def _handed_over(self, played: Played, key: StreamKey, owner: int) -> OpenedStream:
         if played.pump is not None:
@@ -224,6 +225,7 @@ class _Attempt:
     sub: Access | None = None
     opening: Opening = field(default_factory=Opening)
     is_busy: bool = False
+    has_cut: bool = False
     is_missing: bool = False
 
     def source(self, clock: Callable[[], datetime]) -> Source:
@@ -239,6 +241,9 @@ class _Attempt:
         except SessionRefused as error:
             self.is_busy = True
             error.reports = tuple(self._of_device(error.reports))
+            raise
+        except (ConnectionError, Closed):
+            self.has_cut = True
             raise
 
     def _of_device(self, reports: Sequence[Report]) -> Sequence[Report]:
@@ -299,7 +304,7 @@ def _once(release: Callable[[], None]) -> Callable[[], None]:
     return lambda: left.pop()() if left else None
 
 
-def _not_opened(result: ProbeResult, device: Device, is_busy: bool) -> NotOpened:
+def _not_opened(result: ProbeResult, device: Device, attempt: _Attempt) -> NotOpened:
     """The error for a device that gave no stream, with its reason."""
     raised = [each for each in result.reports if isinstance(each, Finding) and not each.cleared]
     texts = {each.kind: each.text for each in raised if each.kind not in NOT_A_REASON}
@@ -308,7 +313,20 @@ def _not_opened(result: ProbeResult, device: Device, is_busy: bool) -> NotOpened
         texts = {each.kind: each.text for each in known if each.kind.startswith("login.")}
     is_refused = any(kind.startswith("login.") for kind in texts)
     reason = next(iter(texts.values()), result.reason or "the device does not show its stream")
-    return NotOpened(reason, BUSY_WAIT if is_busy else REFUSED_WAIT if is_refused else None)
+    wait = BUSY_WAIT if attempt.is_busy else REFUSED_WAIT if is_refused else None
+    is_answer = bool(texts) or attempt.is_busy or result.state == ANSWERED
+    return NotOpened(reason, wait, _cause(result.state, attempt, is_answer=is_answer))
+
+
+def _cause(state: str, attempt: _Attempt, *, is_answer: bool) -> str:
+    """The cause of a stream that was not opened, by the result of its attempt."""
+    if state == FAILED:
+        return SERVER
+    if is_answer:
+        return REFUSED
+    if state == NOT_ASKED:
+        return SERVER
+    return CUT if attempt.has_cut else OFF
 
 
 def _close_late(call: Future[OpenedStream]) -> None:

@@ -29,6 +29,10 @@ TEARDOWN = 1.0
 """Seconds that the device has to confirm the end of a session."""
 
 
+class Closed(NoAnswer):
+    """The device closed the connection before its response."""
+
+
 class Connection:
     """A connection to a device. Use it as a context: the end closes the session and the socket.
 
@@ -157,7 +161,7 @@ class Connection:
             data = await self._reader.read(PIECE)
             size += len(data)
             if not data:
-                raise NoAnswer(self._reason_of_end())
+                raise Closed(self._reason_of_end())
             if size > MAX_EXCHANGE:
                 raise NoAnswer(f"it sent more than {MAX_EXCHANGE >> 20} MB and no response")
             self._messages.feed(data)

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from video.outages import OFF
+
 MAIN, SUB = "main", "sub"
 NAMES = (MAIN, SUB)
 """The streams of a device: the large one, and the small one of a camera that has it."""
@@ -69,13 +71,15 @@ class NotOpened(Exception):
     """The stream could not be opened; the text is the reason in words.
 
     `wait`: seconds before the next attempt has a meaning, where the device or the monitor tells
-    (no free session, no login left); None for the usual back-off.
+    (no free session, no login left); None for the usual back-off. `cause`: OFF, CUT, REFUSED or
+    SERVER of `video.outages`.
     """
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, cause: str = OFF) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait = wait
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ class StreamState:
     """What a stream does now.
 
     `since` is when this activity began, `picture_at` when the newest video packet came (both wall
-    clock, UTC). `key_distance`: seconds between the last two key frames.
+    clock, UTC). `key_distance`: seconds between the last two key frames. `cause`: while it is
+    RETRYING, as in `NotOpened`.
     """
 
     activity: str
@@ -111,6 +116,7 @@ class StreamState:
     picture_at: datetime | None = None
     key_distance: float | None = None
     transport: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

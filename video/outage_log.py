@@ -5,7 +5,7 @@ delays it and loses nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from video import outage_rows, outages
 from video.model import ENDED, PLAYING, RETRYING, StreamKey, StreamState
 from video.model import NO_PICTURE as SENDS_NO_PICTURE
-from video.outages import DISK, EVERYTHING, NO_PICTURE, RUNNING, Outage, cause_of, is_restart
+from video.outages import CUT, DISK, EVERYTHING, NO_PICTURE, OFF, RUNNING, Outage, is_restart
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 ALIVE_EVERY = 30.0
 """Seconds between two notes that this server runs."""
 MOST_WAITING = 10_000
-MOST_REASONS = 20
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """An outage with the reasons that it had so far; `is_written` says whether SQL has all."""
+    """An outage. `has_cut`: the camera cut or refused a connection in it; `is_written`: SQL has
+    all."""
 
     outage: Outage
-    reasons: list[str] = field(default_factory=list)
+    has_cut: bool = False
     is_written: bool = False
 
 
@@ -63,7 +63,7 @@ class OutageLog:
         elif state.activity == SENDS_NO_PICTURE:
             self._begin(key, NO_PICTURE, state)
         elif state.activity == RETRYING:
-            self._begin(key, cause_of(state.reason), state)
+            self._begin(key, OFF if state.cause == CUT else state.cause, state)
 
     def note_disk(self, trouble: str) -> None:
         """Note why nothing can be recorded, or an empty text when everything can."""
@@ -77,12 +77,12 @@ class OutageLog:
         with self._lock:
             entry = self._open.get(key)
             if entry and entry.outage.cause == cause:
-                entry.reasons = [*entry.reasons[-MOST_REASONS:], state.reason]
+                entry.has_cut = entry.has_cut or state.cause == CUT
                 return
             if entry:
                 self._close(key, state.since)
             outage = Outage(key.device, key.name, state.since, None, cause, state.reason)
-            entry = self._open[key] = _Entry(outage, [state.reason])
+            entry = self._open[key] = _Entry(outage, state.cause == CUT)
             self._waiting = [*self._waiting[-MOST_WAITING:], entry]
 
     def _end(self, key: StreamKey) -> None:
@@ -94,7 +94,7 @@ class OutageLog:
         entry = self._open.pop(key)
         outage = entry.outage
         ended = max(at, outage.began)
-        is_known = is_restart(outage.cause, entry.reasons, ended - outage.began)
+        is_known = is_restart(outage.cause, ended - outage.began, has_cut=entry.has_cut)
         cause = outages.RESTARTED if is_known else outage.cause
         entry.outage = replace(outage, ended=ended, cause=cause)
         entry.is_written = False

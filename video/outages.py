@@ -1,6 +1,5 @@
 """Why streams had no picture, as values; and the causes of what is missing in recordings."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +23,9 @@ CAUSES = {
     UNKNOWN: "Unknown",
 }
 """The causes of gaps, as people read them."""
+CUT = "cut"
+"""The cause of a stream that the camera ended or a connection that it refused: it is OFF, or
+restarts."""
 RUNNING = "running"
 """The cause of the rows that say when this server ran; what is between them is SERVER."""
 EVERYTHING = 0
@@ -46,38 +48,9 @@ class Outage:
 
 RESTARTS_WITHIN = timedelta(minutes=5)
 """A camera that restarts by its own plan answers again within this time."""
-OF_SERVER = ("process that read", "this server", "camera monitor", "internal error")
-OF_REFUSAL = (
-    "login",
-    "password",
-    "certificate",
-    "busy",
-    "sessions of the device",
-    "viewers",
-    "404",
-    "453",
-    "503",
-    "path",
-    "transport",
-    "refuses",
-    "no rtsp connection",
-    "retired",
-    "address is not known",
-)
-CUT = ("connection refused", "reset", "closed", "was lost", "broken pipe", "ended the stream")
-"""Parts of reasons, in lower case."""
 
 
-def cause_of(reason: str) -> str:
-    """The cause of an outage by the reason of the last attempt."""
-    text = reason.lower()
-    if any(part in text for part in OF_SERVER):
-        return SERVER
-    return REFUSED if any(part in text for part in OF_REFUSAL) else OFF
-
-
-def is_restart(cause: str, reasons: Iterable[str], length: timedelta) -> bool:
+def is_restart(cause: str, length: timedelta, *, has_cut: bool) -> bool:
     """True if an outage looks like a restart of the camera: it answered again soon, and cut or
     refused connections meanwhile."""
-    has_cut = any(part in reason.lower() for reason in reasons for part in CUT)
     return cause == OFF and has_cut and length <= RESTARTS_WITHIN

@@ -39,6 +39,7 @@ from video.model import (
     StreamKey,
     StreamState,
 )
+from video.outages import OFF, SERVER
 from video.rhythm import Patience
 from video.watching import MP4, PictureOptions, Watch
 from video.workers import NoWorker, Workers
@@ -285,18 +286,18 @@ class Streams:
             thread.start()
         except RuntimeError:
             self._running -= 1
-            self._retry(stream, "This server cannot start a thread")
+            self._retry(stream, "This server cannot start a thread", SERVER)
 
     # -- the threads that open ------------------------------------------------------------
 
     def _open(self, stream: Stream) -> None:
-        reason, wait, number = "internal error", None, 0
+        reason, wait, cause, number = "internal error", None, SERVER, 0
         try:
             self.workers.prepare()
             opened = self._opener.open(stream.key)
             number = self._hand_over(stream, opened)
         except NotOpened as error:
-            reason, wait = error.reason, error.wait
+            reason, wait, cause = error.reason, error.wait, error.cause
         except NoWorker as error:
             reason = str(error)
         finally:
@@ -304,7 +305,7 @@ class Streams:
                 self._running -= 1
                 stream.is_opening = False
                 if not number:
-                    self._retry(stream, reason, wait)
+                    self._retry(stream, reason, cause, wait)
                 self._changed.notify_all()
 
     def _hand_over(self, stream: Stream, opened: OpenedStream) -> int:
@@ -332,13 +333,13 @@ class Streams:
         self.workers.tell(messages.WANT, number, wants)
         return number
 
-    def _retry(self, stream: Stream, reason: str, wait: float | None = None) -> None:
+    def _retry(self, stream: Stream, reason: str, cause: str, wait: float | None = None) -> None:
         """Try again after a pause, longer after each failure in a row."""
         stream.is_opening = False
         pause = self._pauses[min(stream.failures, len(self._pauses) - 1)]
         stream.failures += 1
         stream.due = monotonic() + (pause if wait is None else min(wait, MAX_WAIT))
-        self._set(stream, RETRYING, reason)
+        self._set(stream, RETRYING, reason, cause=cause)
         self._changed.notify_all()
 
     # -- what children send ---------------------------------------------------------------
@@ -437,10 +438,10 @@ class Streams:
                 self._begin_again_or_end(stream)
             elif message.head.get("activity") == NO_PICTURE:
                 stream.stalls += has_played
-                self._retry(stream, message.head["reason"])
+                self._retry(stream, message.head["reason"], OFF)
                 self._set(stream, NO_PICTURE, message.head["reason"])
             else:
-                self._retry(stream, message.head["reason"])
+                self._retry(stream, message.head["reason"], message.head["cause"])
 
     def _spare_login(self, stream: Stream, refusals: int) -> None:
         """A login that worked was refused: count that, and send it for no other stream."""
@@ -506,18 +507,20 @@ class Streams:
         if not stream.is_needed():
             self._begin_again_or_end(stream)
             return
-        self._retry(stream, reason)
+        self._retry(stream, reason, SERVER)
         if is_crash and not has_crashed:
             stream.failures = 0
             stream.due = now
 
     # -- states and callbacks -------------------------------------------------------------
 
-    def _set(self, stream: Stream, activity: str, reason: str = "", **changes: Any) -> None:
+    def _set(
+        self, stream: Stream, activity: str, reason: str = "", *, cause: str = "", **changes: Any
+    ) -> None:
         """Change the state and tell it; `since` is when the activity began."""
         old = stream.state
         since = old.since if old.activity == activity else self._clock()
-        new = replace(old, activity=activity, since=since, reason=reason, **changes)
+        new = replace(old, activity=activity, since=since, reason=reason, cause=cause, **changes)
         if new == old:
             return
         stream.state = new

@@ -22,6 +22,7 @@ from tests.gst_server import gst_server, needs_gst
 from tests.sources import tls_servers
 from tests.sources.played import StreamReader
 from video.model import MAIN, SUB, NotOpened, StreamKey
+from video.outages import CUT, OFF, REFUSED, SERVER
 from video.streams import Streams
 from video.watching import MP4
 
@@ -128,6 +129,7 @@ def test_a_wrong_login_costs_no_more_than_two_and_tells_so(tmp_path: Path, serve
                 streams.open(LARGE)
         assert "password" in error.value.reason or "login" in error.value.reason
         assert error.value.wait
+        assert error.value.cause == REFUSED
         assert sum(request.has_login for request in camera.requests) == 2
         assert "login.wrong" in kinds(engine)
         assert record(engine).access["rtsp"].refusals == 2
@@ -220,11 +222,13 @@ def test_what_cannot_be_asked_says_why(tmp_path: Path) -> None:
     with opener(tmp_path, "127.80.9.39") as (engine, streams):
         with pytest.raises(NotOpened, match="no longer in the list"):
             streams.open(StreamKey(7))
-        with pytest.raises(NotOpened, match="refused"):
+        with pytest.raises(NotOpened, match="refused") as error:
             streams.open(LARGE)
+        assert error.value.cause == CUT, "a camera that restarts does so"
         engine.close()
-        with pytest.raises(NotOpened, match="stopping"):
+        with pytest.raises(NotOpened, match="stopping") as error:
             streams.open(LARGE)
+        assert error.value.cause == SERVER
 
 
 def test_the_small_stream_is_that_of_the_maker_and_asked_for_once(
@@ -290,8 +294,9 @@ def test_while_a_stream_is_read_a_check_takes_no_session(tmp_path: Path, serve: 
                 streams.open(SMALL)
             assert error.value.wait
         assert until(lambda: not camera.sessions)
-        with pytest.raises(NotOpened, match="sessions of the device are in use"):
+        with pytest.raises(NotOpened, match="sessions of the device are in use") as error:
             streams.open(SMALL)
+        assert error.value.cause == REFUSED
         streams.closed(LARGE)
         with StreamReader(streams.open(SMALL)) as reader:
             assert reader.read(1, 0)
@@ -336,8 +341,9 @@ def test_a_camera_that_never_answers_ends_in_its_limit_and_holds_nothing(
     serve(camera)
     with opener(tmp_path, camera.address, seconds=0.5) as (engine, streams):
         for _opening in range(3):
-            with pytest.raises(NotOpened, match="within 0.5 s"):
+            with pytest.raises(NotOpened, match="within 0.5 s") as error:
                 streams.open(LARGE)
+            assert error.value.cause == OFF
         assert until(lambda: not camera.open_connections)
         assert engine.scanner.sessions.reserve(1, Session(1, MAIN))
 

@@ -14,13 +14,11 @@ from video.outages import (
     EVERYTHING,
     NO_PICTURE,
     OFF,
-    REFUSED,
     RUNNING,
     SERVER,
     UNKNOWN,
     UNSCHEDULED,
     Outage,
-    cause_of,
     is_restart,
 )
 
@@ -135,33 +133,12 @@ def test_files_of_both_streams_are_counted_once() -> None:
     assert judged(stretch(0, 40), stretch(20, 60)).present == 3600
 
 
-@pytest.mark.parametrize(
-    ("reason", "cause"),
-    [
-        ("connection refused", OFF),
-        ("no response within 10 s", OFF),
-        ("the device closed the connection", OFF),
-        ("the user name or password is wrong", REFUSED),
-        ("it is at its limit of viewers (453)", REFUSED),
-        ("all 2 sessions of the device are in use", REFUSED),
-        ("The process that read the stream has ended", SERVER),
-        ("The process that reads streams has ended", SERVER),
-        ("This server cannot start a thread to read streams", SERVER),
-        ("Camera Monitor is stopping", SERVER),
-        ("RTSP cameras: internal error (KeyError); see the log", SERVER),
-    ],
-)
-def test_the_cause_follows_from_the_reason(reason: str, cause: str) -> None:
-    assert cause_of(reason) == cause
-
-
 def test_a_camera_that_cut_the_stream_and_is_back_soon_was_restarted() -> None:
     minute = timedelta(minutes=1)
-    assert is_restart(OFF, ["the device closed the connection", "no response"], minute)
-    assert is_restart(OFF, ["no response", "connection refused"], minute)
-    assert not is_restart(OFF, ["no response"], minute)
-    assert not is_restart(OFF, ["connection refused"], 6 * minute)
-    assert not is_restart(NO_PICTURE, ["connection refused"], minute)
+    assert is_restart(OFF, minute, has_cut=True)
+    assert not is_restart(OFF, minute, has_cut=False)
+    assert not is_restart(OFF, 6 * minute, has_cut=True)
+    assert not is_restart(NO_PICTURE, minute, has_cut=True)
 
 
 stretches = st.lists(

@@ -9,7 +9,7 @@ from store.sql import Unreachable
 from video import outage_rows
 from video.model import ENDED, NO_PICTURE, OPENING, PLAYING, RETRYING, StreamKey, StreamState
 from video.outage_log import OutageLog
-from video.outages import DISK, EVERYTHING, OFF, RESTARTED, RUNNING, Outage
+from video.outages import CUT, DISK, EVERYTHING, OFF, REFUSED, RESTARTED, RUNNING, SERVER, Outage
 from video.outages import NO_PICTURE as CAUSE_NO_PICTURE
 
 KEY = StreamKey(3)
@@ -32,9 +32,9 @@ class Story:
     def now(self) -> datetime:
         return NOON + timedelta(minutes=self.minutes)
 
-    def goes(self, minutes: float, activity: str, reason: str = "", key: StreamKey = KEY) -> None:
+    def goes(self, minutes: float, activity: str, reason: str = "", cause: str = OFF) -> None:
         self.minutes += minutes
-        self.log.note(key, StreamState(activity, self.now(), reason))
+        self.log.note(KEY, StreamState(activity, self.now(), reason, cause=cause))
 
     def rows(self) -> list[tuple[int, float, float | None, str]]:
         self.log.flush()
@@ -69,10 +69,17 @@ def test_an_outage_lasts_until_the_picture_is_back(engine: Engine) -> None:
 
 
 def test_a_camera_that_restarts_is_told_from_one_that_is_off(story: Story) -> None:
-    story.goes(1, RETRYING, "the device closed the connection")
+    story.goes(1, RETRYING, "the device closed the connection", CUT)
     story.goes(0.1, RETRYING, "no response within 10 s")
     story.goes(0.9, PLAYING)
     assert story.rows() == [(3, 1, 2, RESTARTED)]
+
+
+def test_the_cause_is_that_of_the_state_whatever_its_reason_says(story: Story) -> None:
+    story.goes(1, RETRYING, "no response from the path of the login server", SERVER)
+    story.goes(1, RETRYING, "connection refused", REFUSED)
+    story.goes(1, PLAYING)
+    assert story.rows() == [(3, 1, 2, SERVER), (3, 2, 3, REFUSED)]
 
 
 def test_another_cause_begins_another_outage(story: Story) -> None:

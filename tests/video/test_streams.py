@@ -33,6 +33,7 @@ from video.model import (
     StreamKey,
     StreamState,
 )
+from video.outages import CUT, OFF, REFUSED, SERVER
 from video.streams import Streams
 from video.watching import MJPEG, MP4, Watch
 from video.workers import Workers
@@ -285,6 +286,9 @@ def test_a_camera_that_stops_and_starts_comes_back(
         watch = streams.watch(FIRST, MP4, "otto")
         wait_for(streams, PLAYING, FIRST)
     wait_for(streams, RETRYING, FIRST)
+    state = streams.state(FIRST)
+    assert state is not None
+    assert state.cause in (CUT, OFF), "cut at first, then the opener says"
     until(lambda: "refused" in getattr(streams.state(FIRST), "reason", ""), what="it is off")
     with gst_server(address, "--port", str(port)):
         wait_for(streams, PLAYING, FIRST)
@@ -418,14 +422,17 @@ def links(pid: int) -> list[str]:
 
 def test_a_refusal_tells_when_to_ask_again(make_streams: MakeStreams, server: Server) -> None:
     streams = make_streams()
-    server.refusal = NotOpened("The camera has no free session", wait=0.05)
+    server.refusal = NotOpened("The camera has no free session", 0.05, REFUSED)
     with streams.watch(FIRST, MP4, "otto"):
         wait_for(streams, RETRYING, FIRST)
         state = streams.state(FIRST)
         assert state is not None
-        assert state.reason == "The camera has no free session"
+        assert (state.reason, state.cause) == ("The camera has no free session", REFUSED)
         server.refusal = None
         wait_for(streams, PLAYING, FIRST)
+        state = streams.state(FIRST)
+        assert state is not None
+        assert state.cause == ""
 
 
 def test_the_child_knows_no_secret_of_the_monitor(
@@ -479,6 +486,7 @@ def test_a_server_without_processes_says_so(make_streams: MakeStreams) -> None:
         wait_for(streams, RETRYING, FIRST)
         state = streams.state(FIRST)
         assert state is not None
+        assert state.cause == SERVER
         expected = "This server cannot start a process to read streams: No such file or directory"
         assert state.reason == expected
 

@@ -111,7 +111,7 @@ class Loop:
         activity, reason = reading.end
         distance = reading.pipeline.counting.distances.usual
         head = {"activity": activity, "reason": reason, "distance": distance}
-        head["refusals"] = reading.refusals
+        head |= {"refusals": reading.refusals, "cause": reading.cause}
         self._send(messages.ENDED, reading.number, head)
 
     def _finish_all(self) -> None:

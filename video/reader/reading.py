@@ -4,6 +4,7 @@ import time
 
 from video.depacketizer import Arrival
 from video.model import NO_PICTURE, RETRYING, LinkCounts
+from video.outages import CUT, OFF, SERVER
 from video.reader.connection import Connection, Ended
 from video.reader.pipeline import Pipeline
 from video.rhythm import Patience
@@ -38,6 +39,7 @@ class Reading:
         self.packet_at: float | None = None
         self.is_over = False
         self.end = ("", "")
+        self.cause = OFF
         self._connection = connection
         self._patience = patience
         self._silent_since = now
@@ -68,9 +70,11 @@ class Reading:
         try:
             self._read(now)
         except Ended as error:
+            self.cause = CUT
             self.finish(RETRYING, str(error), "stream", now)
             return
         if self.pipeline.is_done:
+            self.cause = SERVER
             self.finish(RETRYING, "internal error", "stream", now)
         elif not self.pipeline.has_video:
             reason = " ".join(self.pipeline.notes) or "The device offers no video."
