@@ -19,7 +19,7 @@ from video.coverage import CoverageReader
 from video.due import due_now
 from video.folder_proof import FolderProof, NotProved
 from video.link_log import LinkLog
-from video.link_quality import LinkDay
+from video.link_quality import LinkDay, link_day
 from video.outage_log import OutageLog
 from video.recorder import Recorder
 from video.recording_watch import RecordingWatch
@@ -94,7 +94,7 @@ class Keeping:
         """Delete old outages, plans and days of links. Raises Unreachable."""
         before = self.clock() - KEPT
         number = outage_rows.forget(self.engine, before)
-        number += link_rows.forget(self.engine, before.date())
+        number += link_rows.forget(self.engine, link_day(before))
         number += plan_rows.forget(self.engine, before)
         return counted(number, "note") + " about streams" if number else ""
 
@@ -111,8 +111,9 @@ class Keeping:
             return SEGMENT_SECONDS
 
     def link_days(self, device: int) -> list[LinkDay]:
-        """The newest days of the links to a device, the oldest first. Raises Unreachable."""
-        first = (self.clock() - timedelta(days=LINK_DAYS)).date()
+        """The last LINK_DAYS days of the links to a device, with today, the oldest first. Raises
+        Unreachable."""
+        first = link_day(self.clock()) - timedelta(days=LINK_DAYS - 1)
         return link_rows.since(self.engine, device, first)
 
     def _clean(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from store.sql import Unreachable
 from video import link_rows
-from video.link_quality import LinkDay
+from video.link_quality import LinkDay, link_day
 from video.model import LinkCounts, StreamKey
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ class LinkLog:
         self._days: dict[tuple[StreamKey, date], LinkDay] = {}
 
     def note(self, key: StreamKey, counts: LinkCounts) -> None:
-        """Add the counts of a stream to its day, by the clock of this server."""
-        day = self._clock().astimezone().date()
+        """Add the counts of a stream to its day."""
+        day = link_day(self._clock())
         with self._lock:
             known = self._days.get((key, day)) or LinkDay(key.device, key.name, day)
             self._days[key, day] = known.with_counts(counts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from fleet.labels import counted
 from video.model import LinkCounts
@@ -68,6 +68,11 @@ class LinkDay:
             self.stalls + counts.stalls,
             max(self.longest_key_distance, counts.longest_key_distance),
         )
+
+
+def link_day(at: datetime) -> date:
+    """The day that a moment belongs to: that of the zone of this server."""
+    return at.astimezone().date()
 
 
 def judgement(days: Sequence[LinkDay]) -> str:

@@ -1,16 +1,27 @@
 """The link to each camera by day: counts, and one sentence of judgement."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from fleet.model import Fleet
 from store.sql import Unreachable
 from video import link_rows
+from video.camera_plans import CameraPlans
+from video.cleaning import Cleaner
+from video.coverage import CoverageReader
+from video.folder_proof import FolderProof
+from video.keeping import Keeping
 from video.link_log import LinkLog
 from video.link_quality import LinkDay, judgement
 from video.model import LinkCounts, StreamKey
+from video.recording_watch import RecordingWatch
+from video.retention import Limits
 
 KEY = StreamKey(7)
 MONDAY = date(2026, 11, 23)
@@ -72,6 +83,43 @@ def test_counts_become_one_line_a_day_in_both_databases(engine: Engine) -> None:
     )
     assert link_rows.forget(engine, MONDAY + timedelta(1)) == 1
     assert len(link_rows.since(engine, 7, MONDAY)) == 2
+
+
+@pytest.fixture
+def in_auckland(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This server 13 hours ahead of UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Auckland")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_auckland")
+def test_days_are_shown_and_deleted_by_the_zone_in_which_they_were_counted(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    now = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+    today = date(2026, 11, 24)
+    proof = FolderProof(tmp_path / "recordings", tmp_path)
+    keeping = Keeping(
+        sqlite_engine,
+        lambda: now,
+        proof,
+        Cleaner(sqlite_engine, proof, Limits, lambda: now, lambda: ""),
+        CoverageReader(sqlite_engine, proof.folder, Fleet, lambda: now),
+        RecordingWatch(dict, lambda _findings: None, lambda: now, time.monotonic),
+        tuple,
+        CameraPlans(sqlite_engine, Fleet, lambda: now),
+    )
+    keeping.links.note(KEY, counts(frames=5))
+    keeping.links.flush()
+    before = [today - timedelta(days) for days in (29, 30, 400, 401)]
+    link_rows.add(sqlite_engine, [replace(GOOD, day=day) for day in before])
+    assert [each.day for each in keeping.link_days(7)] == [before[0], today]
+    keeping.forget()
+    kept = [each.day for each in link_rows.since(sqlite_engine, 7, before[-1])]
+    assert kept == [before[2], before[1], before[0], today]
 
 
 def test_counts_outlive_an_outage_of_the_database(sqlite_engine: Engine) -> None:
