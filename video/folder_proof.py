@@ -2,6 +2,8 @@
 
 A share that dropped out leaves an ordinary folder behind, on the disk of the system. So the folder
 holds a marker with a random id, which DATA_DIR knows too, together with where the folder is.
+The marker also names the monitor whose folder it is: a second one would delete what it did not
+record. A lock would not hold on each share, and an open file would keep one from being unmounted.
 """
 
 import errno
@@ -23,12 +25,25 @@ MARKER = ".camera-monitor-recordings"
 """Name of the file in the folder that has its id."""
 KNOWN = "recordings_folder.json"
 """Name of the file in DATA_DIR that remembers the folder."""
+OWNER = "monitor_id"
+"""Name of the file in DATA_DIR that tells this monitor from others: 32 hexadecimal digits."""
+NAMING = Lock()
+"""Held while the file is looked at, so that its name is made once."""
 MAX_SIZE = 1000
 """Bytes of either file."""
 
 
 class NotProved(Exception):
     """The folder is not the one of the recordings, or cannot be used now; in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What the folder says of itself. `owner` is the id of its monitor; a marker of a version
+    before this one has none, and a folder without a marker neither."""
+
+    id: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +126,53 @@ class FolderProof:
     def _check(self, handle: int, known: KnownFolder) -> None:
         """Compare the open folder with the one that is known. Raises NotProved."""
         try:
-            folder, id = os.fstat(handle), _marker_id(handle)
+            folder, marker = os.fstat(handle), _read_marker(handle)
             is_apart = folder.st_dev != self.data_dir.stat().st_dev
             is_writable = os.access(".", os.W_OK | os.X_OK, dir_fd=handle)
             is_read_only = os.fstatvfs(handle).f_flag & os.ST_RDONLY
         except OSError as error:
             raise self._not_usable(error) from error
-        if id != known.id or (known.is_apart and not is_apart):
+        if marker.id != known.id or (known.is_apart and not is_apart):
             raise NotProved(
                 f"{self.folder} is not the folder of the recordings: it was replaced, or its disk "
                 "or share is not mounted. Nothing is recorded until it is back. To record into "
                 f"this folder from now on, delete {self.data_dir / KNOWN}."
             )
+        self._check_owner(marker)
         if is_read_only or not is_writable:
             number = errno.EROFS if is_read_only else errno.EACCES
             raise self._not_usable(OSError(number, os.strerror(number)))
+        if not marker.owner:
+            # A full disk takes no marker, and has to be cleaned all the same.
+            with suppress(OSError):
+                _write_marker(handle, Marker(marker.id, self._owner()))
         seen = KnownFolder(known.id, str(self.folder), folder.st_dev, folder.st_ino, is_apart)
         if seen != known:
             self._remember(seen)
+
+    def _check_owner(self, marker: Marker) -> None:
+        """Refuse the folder of another monitor. Raises NotProved."""
+        if marker.owner and marker.owner != self._owner():
+            files = [self.folder / MARKER]
+            if self._remembered():
+                files.append(self.data_dir / KNOWN)
+            raise NotProved(
+                f"{self.folder} belongs to another Camera Monitor, with another DATA_DIR: each "
+                "would delete recordings of the other. Nothing is recorded there. Set MEDIA_DIR "
+                "to another folder. If the other one no longer runs, take the folder over: delete "
+                f"{' and '.join(map(str, files))}."
+            )
+
+    def _owner(self) -> str:
+        """The id of this monitor, which is made when it is first asked for. Raises NotProved."""
+        path = self.data_dir / OWNER
+        with NAMING, self._data_dir_errors():
+            with suppress(FileNotFoundError, UnicodeDecodeError):
+                if owner := path.read_text()[:MAX_SIZE].strip():
+                    return owner
+            owner = token_hex(16)
+            replace_file(path, f"{owner}\n".encode(), is_forced=True)
+            return owner
 
     def _not_usable(self, error: OSError) -> NotProved:
         if error.errno == errno.ENOENT:
@@ -151,14 +195,18 @@ class FolderProof:
             handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fchmod(handle, 0o700)
-                id = _marker_id(handle) or _write_marker(handle)
+                marker = _read_marker(handle)
+                self._check_owner(marker)
+                if not marker.owner:
+                    marker = Marker(marker.id or token_hex(16), self._owner())
+                    _write_marker(handle, marker)
                 folder = os.fstat(handle)
             finally:
                 os.close(handle)
             sync_folder(self.folder)
             is_apart = folder.st_dev != self.data_dir.stat().st_dev
             place = (str(self.folder), folder.st_dev, folder.st_ino, is_apart)
-            self._remember(KnownFolder(id, *place))
+            self._remember(KnownFolder(marker.id, *place))
 
     def _remembered(self) -> KnownFolder | None:
         """The folder that DATA_DIR knows; None before the first start, and where MEDIA_DIR was
@@ -169,35 +217,44 @@ class FolderProof:
         return None
 
     def _remember(self, known: KnownFolder) -> None:
-        try:
+        with self._data_dir_errors():
             replace_file(self.data_dir / KNOWN, json.dumps(asdict(known)).encode(), is_forced=True)
+
+    @contextmanager
+    def _data_dir_errors(self) -> Iterator[None]:
+        """Say in a sentence that DATA_DIR cannot be written."""
+        try:
+            yield
         except OSError as error:
             raise NotProved(f"{self.data_dir} cannot be written ({error.strerror}).") from error
 
 
-def _marker_id(folder: int) -> str:
-    """The id in the marker; empty without a marker. Raises OSError."""
+def _write_marker(folder: int, marker: Marker) -> None:
+    """Write the marker whole and durably. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    new = f"{MARKER}.new"
+    handle = os.open(new, flags, 0o600, dir_fd=folder)
+    try:
+        os.write(handle, f"{marker.id}\n{marker.owner}\n".encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.rename(new, MARKER, src_dir_fd=folder, dst_dir_fd=folder)
+    os.fsync(folder)
+
+
+def _read_marker(folder: int) -> Marker:
+    """The marker of an open folder; an empty one if there is none. Raises OSError."""
     # A pipe in its place would wait for ever.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         handle = os.open(MARKER, flags, dir_fd=folder)
     except FileNotFoundError:
-        return ""
+        return Marker()
     try:
         is_file = stat.S_ISREG(os.fstat(handle).st_mode)
-        return os.read(handle, MAX_SIZE).decode(errors="replace").strip() if is_file else ""
+        text = os.read(handle, MAX_SIZE).decode(errors="replace") if is_file else ""
     finally:
         os.close(handle)
-
-
-def _write_marker(folder: int) -> str:
-    """Write a marker with a new id, durably, and return the id. Raises OSError."""
-    id = token_hex(16)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(MARKER, flags, 0o600, dir_fd=folder)
-    try:
-        os.write(handle, f"{id}\n".encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    return id
+    id, owner = (*text.split(), "", "")[:2]
+    return Marker(id, owner)

@@ -262,9 +262,9 @@ class Workers:
         worker.channel.close()
         is_crash = bool(code or reason) and not was_asked
         if is_crash:
-            count = counted(len(lost), "stream")
+            reads = f" that reads {counted(len(lost), 'stream')}" if lost else " for live video"
             cause = reason or _cause(code)
-            log.error("A process that reads %s has ended: %s. It is replaced.", count, cause)
+            log.error("A process%s has ended: %s. It is replaced.", reads, cause)
         self._on_lost(lost, is_crash)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.disks import Disk, Disks, disks
-from video.folder_proof import KNOWN, MARKER, FolderProof, NotProved
+from video.folder_proof import KNOWN, MARKER, OWNER, FolderProof, NotProved
 
 __all__ = ["disks"]
 
@@ -59,7 +59,8 @@ def test_the_first_start_creates_folder_and_marker_for_this_user_alone(proof: Fo
     assert mode(proof.folder) == 0o700
     assert mode(proof.folder / MARKER) == 0o600
     known = json.loads((proof.data_dir / KNOWN).read_text())
-    assert known["id"] == (proof.folder / MARKER).read_text().strip()
+    owner = (proof.data_dir / OWNER).read_text()
+    assert (proof.folder / MARKER).read_text() == f"{known['id']}\n{owner}"
     assert proof.prove() == ""
     assert FolderProof(proof.folder, proof.data_dir).prove() == ""
 
@@ -200,3 +201,45 @@ def test_a_path_that_is_a_file_is_named(tmp_path: Path, data_dir: Path) -> None:
     (tmp_path / "media").write_text("")
     text = FolderProof(tmp_path / "media" / "recordings", data_dir).prove()
     assert text.startswith(f"{tmp_path}/media/recordings cannot be written (")
+
+
+def test_a_second_monitor_refuses_the_folder_until_a_person_hands_it_over(
+    proof: FolderProof, tmp_path: Path
+) -> None:
+    assert proof.prove() == ""
+    other = tmp_path / "other data"
+    other.mkdir()
+    second = FolderProof(proof.folder, other)
+    assert second.prove() == (
+        f"{proof.folder} belongs to another Camera Monitor, with another DATA_DIR: each would "
+        "delete recordings of the other. Nothing is recorded there. Set MEDIA_DIR to another "
+        "folder. If the other one no longer runs, take the folder over: delete "
+        f"{proof.folder / MARKER}."
+    )
+    with pytest.raises(NotProved), second.opened():
+        pass
+    assert proof.prove() == ""
+    (proof.folder / MARKER).unlink()
+    assert second.prove() == ""
+    assert proof.prove().startswith(f"{proof.folder} is not the folder of the recordings")
+
+
+def test_a_folder_that_two_monitors_shared_stays_with_the_first_one(
+    proof: FolderProof, tmp_path: Path
+) -> None:
+    assert proof.prove() == ""
+    second = FolderProof(proof.folder, tmp_path / "other data")
+    second.data_dir.mkdir()
+    shutil.copy(proof.data_dir / KNOWN, second.data_dir)
+    marker = proof.folder / MARKER
+    marker.write_text(marker.read_text().splitlines()[0] + "\n")
+    assert proof.prove() == ""
+    text = second.prove()
+    assert " belongs to another Camera Monitor" in text
+    assert text.endswith(f" delete {marker} and {second.data_dir / KNOWN}.")
+
+
+def test_a_data_folder_that_moved_keeps_its_recordings(proof: FolderProof, tmp_path: Path) -> None:
+    assert proof.prove() == ""
+    moved = proof.data_dir.rename(tmp_path / "moved")
+    assert FolderProof(proof.folder, moved).prove() == ""

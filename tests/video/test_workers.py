@@ -45,6 +45,7 @@ def test_a_child_that_sends_garbage_is_ended_and_says_why(
     workers = make(command=(sys.executable, "-c", GARBAGE))
     until(lambda: not workers.processes(), what="it has ended")
     [line] = until(lambda: [record.getMessage() for record in caplog.records])
+    assert line.startswith("A process for live video has ended: ")
     assert "a message of 4294967295 and 4294967295 bytes" in line
 
 

@@ -325,6 +325,21 @@ def test_a_file_that_changed_since_it_was_played_plays_with_what_is_left(archive
     assert ada.get(url).data == film
 
 
+def test_a_file_that_vanishes_while_it_is_sent_is_one_line_in_the_log(archive, ada, files, caplog):
+    at = NOON - timedelta(days=6)
+    archive.shelf.segment(1, at, 6, files / "six.mp4")
+    last = archive.shelf.segment(1, at + timedelta(seconds=6), 4, files / "four.mp4")
+    url = f"/api/recordings/{archive.shelf.recording(1, at, 10)}/download"
+    chunks = iter(ada.get(url).response)
+    next(chunks)
+    (archive.shelf.folder / "1" / last.file).unlink()
+    with pytest.raises(ConnectionResetError):  # the server then closes the connection
+        list(chunks)
+    [line] = [record.getMessage() for record in caplog.records if record.levelname != "INFO"]
+    assert line.startswith(f"{url} has ended early: a file of it cannot be read. It cannot be ")
+    assert not any(record.exc_info for record in caplog.records)
+
+
 def test_a_number_that_no_database_holds_is_that_of_nothing(archive, ada):
     asked = set()
     for rule in archive.home.app.url_map.iter_rules():

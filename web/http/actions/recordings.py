@@ -1,10 +1,13 @@
 """What pages and the API do with recordings: find, change, delete, play."""
 
+import errno
+import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from functools import partial
 from threading import BoundedSemaphore, Lock
 
 from flask import Response, request
@@ -16,6 +19,7 @@ from video.day_line import DayLine, Stretch, day_of, explained
 from video.joined_mp4 import JoinedMp4
 from video.library import Library, Playback
 from video.model import MAIN, NAMES, SUB
+from video.mp4_boxes import BrokenMp4
 from video.outages import CAUSES, UNKNOWN, UNSCHEDULED
 from video.recorded import RECORDING, Recording
 from video.recording_rows import RecordingFilter
@@ -36,6 +40,7 @@ from web.http.shapes.recordings import (
 )
 from web.http.visible_fleet import VisibleFleet, visible_fleet, with_merged_ids
 
+log = logging.getLogger(__name__)
 MEDIA_TYPE = "video/mp4"
 MOST_LISTED = 1000
 MOST_EVENTS = 500
@@ -254,9 +259,21 @@ def part_of(recording: Recording, part: int, person: str) -> JoinedMp4:
 
 def send(joined: JoinedMp4, most: int | None = None) -> Response:
     """A joined file, or the range of it that was asked for."""
-    response, _start = ranged(joined.read, joined.size, joined.etag, MEDIA_TYPE, most)
+    read = partial(_read_or_hang_up, joined, request.path)
+    response, _start = ranged(read, joined.size, joined.etag, MEDIA_TYPE, most)
     response.headers["Cache-Control"] = "private, no-cache, no-transform"
     return response
+
+
+def _read_or_hang_up(joined: JoinedMp4, path: str, start: int, end: int) -> Iterator[bytes]:
+    """The bytes; where a file is gone meanwhile, an end of the connection by which the client sees
+    that some are missing. Raises ConnectionResetError, which the server logs no traceback of."""
+    try:
+        yield from joined.read(start, end)
+    except BrokenMp4 as error:
+        # Most often it was deleted because of its age, or for space.
+        log.warning("%s has ended early: a file of it cannot be read. %s.", path, error)
+        raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
 
 
 def send_whole(joined: JoinedMp4, may_go_on: Callable[[], bool]) -> Response:
