@@ -4,13 +4,18 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from simulators.rtsp import RtspServers
+from simulators.rtsp_device import RtspDevice
+from simulators.rtsp_sdp import Stream
 from tests.gst_server import gst_server, needs_gst
-from tests.home import Running, until
+from tests.home import Running, free_port, until
+from tests.video.clips import make
 from tests.web.chromium import Listener, Tab
 from tests.web.live_pictures import DEAD, GATE, H265, JPEG, add, monitor_with
 
@@ -123,6 +128,26 @@ def test_the_button_records_and_the_picture_goes_on(tab: Tab, monitor: Running) 
     page.get_by_role("button", name="Record", exact=True).click()
     page.get_by_role("button", name="Stop recording").click()
     expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
+
+
+@pytest.fixture
+def joined_midway(tmp_path: Path) -> Iterator[RtspServers]:
+    """A camera whose next key frame does not come for a minute."""
+    x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "900", "-bsf:v")
+    clip = make(tmp_path / "long.h264", *x264, "filter_units=remove_types=5-6", seconds=60)
+    device = RtspDevice("127.83.0.6", streams={"/stream1": Stream(clip=str(clip))})
+    with RtspServers([device], free_port()) as servers:
+        yield servers
+
+
+def test_a_picture_that_has_to_wait_for_a_key_frame_says_so(
+    tab: Tab, monitor: Running, joined_midway: RtspServers
+) -> None:
+    url = f"rtsp://127.83.0.6:{joined_midway.port}/stream1"
+    body = {"name": "Long", "rtsp_url": url, "vendor": "other"}
+    number = monitor.request("POST", "/v0/api/cctv/cameras/", body).json["id"]
+    text = live(tab(monitor, f"/cameras/{number}")).locator(".live-text")
+    expect(text).to_have_text("Waiting for a key frame", timeout=30_000)
 
 
 def test_pages_say_that_nothing_arrives_for_a_running_recording(monitor: Running) -> None:
