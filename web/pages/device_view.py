@@ -28,6 +28,7 @@ from web.pages.filter_titles import value_title
 from web.pages.fleet_view import links, page_query, position
 from web.pages.link_charts import link_charts
 from web.pages.outages import parent_outage
+from web.pages.recording_form import recording_form
 from web.pages.schedules import of_device
 from web.pages.uptime_bars import bar
 from web.pages.uptime_days import days_of, outages
@@ -93,6 +94,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "row": row,
         "kind_word": shown_as(device.kind),
         "kind_choices": _kinds(device),
+        "recording_form": recording_form(device),
         "store": device.facts.get(LIST, {}).get("store"),
         "is_listed": any(key.startswith("row:") for key in row["identities"]),
         "identity_titles": {key: labels.identity_title(key) for key in row["identities"]},

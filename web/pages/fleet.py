@@ -36,7 +36,7 @@ from web.http.monitor import current_monitor
 from web.http.payloads import json_response
 from web.http.redirects import own_path
 from web.http.visible_fleet import current_person, visible_fleet
-from web.pages import device_view, event_groups, fleet_view, pickers
+from web.pages import device_view, event_groups, fleet_view, pickers, recording_form
 from web.pages.scan_causes import empty_results
 
 bp = Blueprint("fleet_pages", __name__)
@@ -279,13 +279,13 @@ def edit(key: str) -> Any:
     kind = request.form.get("do", "change")
     if kind not in ("change", "retire", "restore"):
         raise HttpError(422, f"Unknown action {kind[:40]!r}", "Use a button of the form.")
-    return _edit(key, kind, _fields if kind == "change" else dict)
+    return _edit(key, kind, (lambda: _fields(key)) if kind == "change" else dict)
 
 
-def _fields() -> dict[str, Any]:
-    """The fields of the edit, from the texts of the form. Raises Invalid."""
+def _fields(key: str) -> dict[str, Any]:
+    """The fields of the edit, from the texts of the form. Raises Invalid and NotFound."""
     form = request.form
-    fields: dict[str, Any] = {key: form[key] for key in MAX_LENGTHS if key in form}
+    fields: dict[str, Any] = {name: form[name] for name in MAX_LENGTHS if name in form}
     if form.get("kind"):
         fields["kind"] = form["kind"][:40]
     if "site" in fields:  # the page shows no name for the site of those that were given none
@@ -294,6 +294,9 @@ def _fields() -> dict[str, Any]:
         fields["tags"] = [tag.strip() for tag in form["tags"].split(",") if tag.strip()]
     if "parents_search" in form:
         fields["parents"] = pickers.picked_numbers("parents")
+    if recording_form.FIELD in form:
+        device = visible_fleet().device(key)
+        fields["recording"] = recording_form.recording_of_form(form, device)
     return fields
 
 

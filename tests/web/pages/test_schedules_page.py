@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.home import Home
-from tests.web.browser import Browser, Element
+from tests.web.browser import Browser, Element, fields
 from video.build import VideoPackage
 from video.schedule import CONTINUOUS, DAILY, DAYS, ONE_TIME, WEEKLY, Schedule
 from video.schedule_words import described, first_day_shown, week_bars
@@ -193,3 +193,27 @@ def test_the_details_of_a_device_name_its_schedules(home: Home, browser: Browser
     assert "Nights Fri, 18:00 to 06:00" in browser.visit("/cameras/1").text
     home.client.patch("/api/cameras/2", json={"auto_record": True})
     assert "Recorded: always" in browser.visit("/cameras/2").text
+
+
+def test_the_edit_form_of_a_camera_sets_how_it_is_recorded(home: Home, browser: Browser) -> None:
+    def form(page: Element) -> Element:
+        return page.find_one("form", action="/cameras/1/edit", **{"class": "edit"})
+
+    def recording() -> dict[str, Any]:
+        return dict(home.device("1").recording)
+
+    browser.press(form(browser.visit("/cameras/1")), "Save")
+    assert recording() == {}, "saved as it was"
+    values = {"auto_record": "yes", "record_quality": "low", "retention_days": "7"}
+    page = browser.press(form(browser.visit("/cameras/1")), "Save", **values)
+    assert recording() == {"auto_record": True, "record_quality": "low", "retention_days": 7}
+    shown = fields(form(page))
+    assert (shown["auto_record"], shown["retention_days"]) == (["yes"], "7")
+    assert form(page).find_one("option", value="low").get("selected", "no") != "no"
+    undo = next(form for form in page.find("form") if form.get("action").startswith("/undo/"))
+    browser.press(undo)
+    assert recording() == {}
+    for days in ("0", "x", "-1", "4000", "9" * 40):
+        answer = browser.send(form(browser.visit("/cameras/1")), "Save", retention_days=days)
+        assert (answer.status_code, recording()) == (422, {})
+        assert "Enter days, from 1 to 3650" in answer.text
