@@ -336,6 +336,8 @@ class Streams:
     def _retry(self, stream: Stream, reason: str, cause: str, wait: float | None = None) -> None:
         """Try again after a pause, longer after each failure in a row."""
         stream.is_opening = False
+        if self._is_stopped:
+            return
         pause = self._pauses[min(stream.failures, len(self._pauses) - 1)]
         stream.failures += 1
         stream.due = monotonic() + (pause if wait is None else min(wait, MAX_WAIT))
@@ -433,6 +435,8 @@ class Streams:
             has_played = bool(stream.proven_at)
             self._learn_rhythm(stream, message.head)
             self._forget_number(stream, message.stream)
+            if self._is_stopped:
+                return  # closed by this server: no outage of the camera
             if stream.is_closing:
                 stream.is_closing = False
                 self._begin_again_or_end(stream)

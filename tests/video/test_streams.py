@@ -296,6 +296,17 @@ def test_a_camera_that_stops_and_starts_comes_back(
         until(lambda: streams.states() == {})
 
 
+def test_a_stop_of_the_monitor_is_no_outage_of_a_camera(
+    make_streams: MakeStreams, tmp_path: Path
+) -> None:
+    streams, activities = make_streams(), []
+    streams.on_state(lambda _key, state: activities.append(state.activity))
+    streams.record(FIRST, SegmentPlan(tmp_path), lambda _progress: None)
+    wait_for(streams, PLAYING, FIRST)
+    streams.stop()
+    assert activities[-1] == PLAYING
+
+
 RTCP = bytes.fromhex("80c80006") + bytes(24)
 LITTLE = b"$\x01" + len(RTCP).to_bytes(2) + RTCP
 SOUND = b"$\x02" + (172).to_bytes(2) + bytes.fromhex("8008000100000000deadbeef") + bytes(160)
