@@ -48,6 +48,8 @@ from web.http.visible_fleet import visible_fleet, visible_to
 bp = Blueprint("recordings", __name__)
 VIDEO = ("video/mp4",)
 PICTURE = ("image/jpeg",)
+LONGEST_PART = 40
+"""Characters of each name in the name of a file: many systems allow 255 bytes in all."""
 
 
 @bp.get("/v0/api/cctv/recordings", strict_slashes=False)
@@ -251,9 +253,12 @@ def _download(id: int) -> Response:
         recordings.part_of(recording, part, actor_name()),
         partial(recordings.may_still, visible_fleet(), recording),
     )
-    name = f"{recording.name} {recording.started_at.astimezone():%F %H-%M}"
+    _number, camera = recordings.Names(visible_fleet()).of(recording)
+    names = " ".join(safe_name(text[:LONGEST_PART], "") for text in (camera, recording.name))
+    moment = f" {recording.started_at.astimezone():%F %H-%M}"
     ending = ".mp4" if part == 1 else f" part {part}.mp4"
-    response.headers["Content-Disposition"] = attachment(safe_name(name, ending))
+    name = f"{names}{moment}{ending}"
+    response.headers["Content-Disposition"] = attachment(name)
     recordings.note_download(recording, part)
     return response
 

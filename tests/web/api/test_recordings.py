@@ -201,8 +201,8 @@ def test_the_name_of_a_download_is_no_path(archive, ada):
         "Content-Disposition"
     ]
     assert header == (
-        'attachment; filename="Delivery_ a_b_c.mp4 Gr__e 2026-03-01 08-00.mp4"; '
-        f"filename*=UTF-8''{quote('Delivery_ a_b_c.mp4 Größe 2026-03-01 08-00.mp4')}"
+        'attachment; filename="Gate Delivery_ a_b_c.mp4 Gr__e 2026-03-01 08-00.mp4"; '
+        f"filename*=UTF-8''{quote('Gate Delivery_ a_b_c.mp4 Größe 2026-03-01 08-00.mp4')}"
     )
 
 
