@@ -91,7 +91,7 @@ def banner(settings: Settings, setup_key: str) -> str:
         setup = [
             f"No account exists yet. Open this link {place} to create the first one:",
             f"{url}/setup?key={setup_key}",
-            "Then scan the network, or upload a workbook of recorders.",
+            "Then scan the network, add a camera, or upload a workbook of recorders.",
             "",
         ]
     return "\n".join(

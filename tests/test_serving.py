@@ -144,7 +144,7 @@ def test_the_start_prints_the_link_with_an_address_and_what_to_do_next() -> None
     text = serving.banner(Settings(host="192.0.2.10"), "a-key")
     assert "\nhttp://192.0.2.10:5000/setup?key=a-key\n" in text
     assert "No account exists yet. Open this link on any computer that can reach it" in text
-    assert "Then scan the network, or upload a workbook of recorders." in text
+    assert "Then scan the network, add a camera, or upload a workbook of recorders." in text
     assert "\nWeb server: http://192.0.2.10:5000\n" in text
     local = serving.banner(Settings(host="127.0.0.1"), "a-key")
     assert "Open this link on this server" in local

@@ -12,7 +12,7 @@ const FILTERED = /[?&](?!sort=|page=|per_page=)\w+=./;
 // Typing changes the filter several times a second; the stream follows when it has come to rest.
 const FOLLOW_DELAY = 1000;
 const JOINING = /^device\.(listed|retired|restored|merged|split|unmerged|deleted)$/;
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
 
 // The icon of the page while devices need attention: their number, on red.
 function badge(count) {

@@ -14,7 +14,7 @@ const NO_SIGNAL = 10;
 const PERIODS = 2.5;
 const STUCK = 3;
 const PAUSES = [1, 2, 5, 10];
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const now = () => performance.now() / 1000;
 const decoder = new TextDecoder();
 

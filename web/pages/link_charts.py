@@ -7,6 +7,7 @@ from fleet.labels import counted
 from fleet.model import Device
 from store.sql import Unreachable
 from video.link_quality import LinkDay, judgement
+from video.model import MAIN
 from web.http.actions.coverage import link_days
 
 HEIGHT, STEP = 24, 8
@@ -33,7 +34,8 @@ def link_charts(device: Device) -> list[LinkChart]:
         days = link_days(device)
     except Unreachable:
         return []
-    streams = sorted({day.stream for day in days})
+    # A small stream of which nothing ever came may not exist.
+    streams = sorted({day.stream for day in days if day.stream == MAIN or day.bit_rate})
     return [chart([day for day in days if day.stream == name]) for name in streams]
 
 

@@ -195,6 +195,9 @@ def test_a_camera_with_mjpeg_is_shown_and_one_that_is_off_says_why(
     wait_until_it_moves(live(page).locator("img"))
     page = tab(monitor, f"/cameras/{DEAD}")
     expect(live(page).locator(".live-text")).to_contain_text("No signal since")
+    shown = live(page).locator(".live-text").inner_text()
+    assert " AM" not in shown
+    assert " PM" not in shown
     expect(live(page).locator(".live-text")).to_contain_text("Trying again.")
 
 

@@ -367,7 +367,8 @@ def recording_picture(recording: Recording) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class CameraDay:
-    """A day of one stream of a camera. `gaps`: what is missing, each with its cause."""
+    """A day of one stream of a camera. `gaps`: what is missing, each with its cause.
+    `has_other`: something of the other stream was recorded."""
 
     device: Device
     stream: str
@@ -376,6 +377,7 @@ class CameraDay:
     gaps: Sequence[tuple[Stretch, str]]
     recordings: Sequence[RecordingJson]
     events: Sequence[Event]
+    has_other: bool
 
 
 def camera_day(device: Device, stream: str | None, day: date, zone: tzinfo | None) -> CameraDay:
@@ -392,7 +394,10 @@ def camera_day(device: Device, stream: str | None, day: date, zone: tzinfo | Non
     name = Names(visible_fleet())
     recordings = [recording_json(row, *name.of(row.recording)) for row in rows]
     gaps = explained(line.missing, _causes(device, bounds), CAUSES[UNKNOWN])
-    return CameraDay(device, stream, day, line, gaps, recordings, _events(device, bounds))
+    has_other = any(lines[name].present for name in NAMES if name != stream)
+    return CameraDay(
+        device, stream, day, line, gaps, recordings, _events(device, bounds), has_other
+    )
 
 
 def _causes(device: Device, day: Stretch) -> list[tuple[Stretch, str]]:
