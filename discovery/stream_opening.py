@@ -26,7 +26,7 @@ from fleet.model import Access, CannotAsk, Device, Finding, Report, Sighting, Ta
 from fleet.places import session_owner
 from sources import rtsp
 from sources.rtsp_client import Closed, Pump
-from sources.rtsp_play import Opening, Played
+from sources.rtsp_play import Opening, Played, end_session
 from sources.source import Probe, SessionRefused, Source
 from sources.sub_paths import sub_path
 from video.model import NO_SUB, SUB, NotOpened, OpenedMedium, OpenedStream, StreamKey
@@ -330,7 +330,7 @@ def _cause(state: str, attempt: _Attempt, *, is_answer: bool) -> str:
 
 
 def _close_late(call: Future[OpenedStream]) -> None:
-    """Close a stream that opened when nobody waited any more."""
+    """End a stream that opened when nobody waited any more."""
     if not call.cancelled() and call.exception() is None:
-        for sock in call.result().sockets:
-            sock.close()
+        opened = call.result()
+        end_session(opened.control, opened.media, opened.sockets)

@@ -6,7 +6,7 @@ up is left out. What is read of the media then is in `sources/rtsp_playing.py`.
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from fleet.model import NoAnswer
 from sources import playable_media, session_description
 from sources.playable_media import NotPlayable
 from sources.rtsp_client import Connection, Pump
-from sources.rtsp_playing import Playing
+from sources.rtsp_playing import HasChannel, Playing
 from sources.rtsp_wire import Response, TooLong
 from sources.session_description import Description, Medium
 from sources.source import SessionRefused
@@ -73,12 +73,18 @@ class Played:
 
     def close(self) -> None:
         """End the session, and close the sockets."""
-        connection = self.sockets[0]
-        with suppress(OSError):
-            connection.setblocking(False)
-            connection.send(Playing(self.control, self.media).teardown())
-        for sock in self.sockets:
-            sock.close()
+        end_session(self.control, self.media, self.sockets)
+
+
+def end_session(
+    control: Mapping[str, Any], media: Iterable[HasChannel], sockets: Sequence[socket.socket]
+) -> None:
+    """Send TEARDOWN for a stream that nobody reads, and close its sockets. Never blocks."""
+    with suppress(OSError):
+        sockets[0].setblocking(False)
+        sockets[0].send(Playing(control, media).teardown())
+    for sock in sockets:
+        sock.close()
 
 
 @dataclass(slots=True)

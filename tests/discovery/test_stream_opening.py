@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.discovery.engine import Engine
 from tests.gst_server import gst_server, needs_gst
 from tests.sources import tls_servers
 from tests.sources.played import StreamReader
-from video.model import MAIN, SUB, NotOpened, StreamKey
+from video.model import MAIN, SUB, NotOpened, OpenedStream, StreamKey
 from video.outages import CUT, OFF, REFUSED, SERVER
 from video.streams import Streams
 from video.watching import MP4
@@ -329,6 +329,19 @@ def test_an_opening_ends_with_the_monitor_and_tells_the_camera(
         engine.close()
         with pytest.raises(NotOpened, match="stopping"):
             opening.result(10)
+        assert until(lambda: not camera.open_connections)
+        assert (camera.teardowns, camera.abandoned) == (1, 0)
+
+
+def test_a_stream_that_opens_when_nobody_waits_any_more_is_ended_in_order(
+    tmp_path: Path, serve: Serve
+) -> None:
+    camera = RtspDevice("127.80.9.45")
+    serve(camera)
+    with opener(tmp_path, camera.address) as (_engine, streams):
+        late = Future[OpenedStream]()
+        late.add_done_callback(stream_opening._close_late)
+        late.set_result(streams.open(LARGE))
         assert until(lambda: not camera.open_connections)
         assert (camera.teardowns, camera.abandoned) == (1, 0)
 
