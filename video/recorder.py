@@ -425,15 +425,18 @@ class Recorder:
             log.info("Recorded files compared with their index: %s", healed)
 
     def _note_missing_streams(self) -> None:
-        """Record the main stream of a camera that turns out to have no sub stream."""
-        with self._changed:
-            for item in self._active():
-                state = self._streams.state(item.key) if item.key.name == SUB else None
-                if state is not None and state.reason == NO_SUB:
-                    self._without_sub.add(item.recording.device)
-                    item.recording = replace(item.recording, stream=MAIN)
-                    if item.recording.id:
-                        recording_rows.change(self._engine, item.recording.id, stream=MAIN)
+        """Record the main stream of a camera that turns out to have no sub stream. Raises
+        Unreachable."""
+        for item in self._active():
+            state = self._streams.state(item.key) if item.key.name == SUB else None
+            if state is None or state.reason != NO_SUB:
+                continue
+            if item.recording.id:
+                # Without the lock: a database that waits must hold up nobody who asks.
+                recording_rows.change(self._engine, item.recording.id, stream=MAIN)
+            with self._changed:
+                self._without_sub.add(item.recording.device)
+                item.recording = replace(item.recording, stream=MAIN)
 
     def _proved(self, *, is_forced: bool = False) -> str:
         """Why nothing can be recorded now; asked of the disk every few seconds."""

@@ -1,13 +1,14 @@
 """What is recorded and when it ends: by hand, by schedules, through reconnects and restarts."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from fleet.model import Device, Fleet, Refused
 from tests.video import encoded
@@ -284,6 +285,22 @@ def test_a_camera_without_a_small_stream_is_recorded_by_its_large_one(place: Pla
     assert place.cameras[small].is_stopped
     assert not place.cameras[MAIN].is_stopped
     assert [recording.stream for recording in place.recordings()] == ["main"]
+
+
+def test_a_database_that_waits_holds_up_nobody_who_asks(place: Place) -> None:
+    place.recorder.set_due(frozenset({replace(NIGHT, quality="low")}))
+    place.recorder.step()
+    place.states[StreamKey(7, "sub")] = StreamState(RETRYING, START, NO_SUB)
+    asked = list[object]()
+    with ThreadPoolExecutor(1) as other:
+
+        def ask(*_event: object) -> None:
+            asked.append(other.submit(place.recorder.devices).result(5))
+
+        event.listen(place.engine, "before_cursor_execute", ask)
+        place.recorder.step()
+        event.remove(place.engine, "before_cursor_execute", ask)
+    assert asked
 
 
 def test_what_recorded_nothing_has_failed_and_says_why(place: Place) -> None:
