@@ -165,13 +165,14 @@ def _first(kind: type[First], view: LiveView, line: Connection) -> First:
             state = value
             if kind is Init and state.format and state.format.video and not state.format.codecs:
                 break
-    raise _no_picture(state)
+    raise _no_picture(state, view.key.device)
 
 
-def _no_picture(state: StreamState | None) -> HttpError:
+def _no_picture(state: StreamState | None, device: int) -> HttpError:
     if state and state.format and state.format.video and not state.format.codecs:
         video = state.format.video.upper()
-        hint = "Watch /v0/api/cctv/cameras/{key}/stream/ instead, which shows it as pictures."
+        url = f"/v0/api/cctv/cameras/{device}/stream/"
+        hint = f"Use {url} instead, which sends JPEG pictures."
         return HttpError(503, f"MP4 cannot hold the video of this camera ({video})", hint)
     text = text_of(state) if state else "No picture"
     hint = (detail_of(state) if state else "") or "Check the camera, then try again."

@@ -126,6 +126,14 @@ def test_the_tiles_of_a_page_share_a_connection_and_none_delays_another(monitor:
     assert page.frames(2, FRAGMENT)[-1].age < 5
 
 
+def test_a_camera_that_mp4_cannot_hold_names_the_address_of_its_pictures(
+    monitor: Running,
+) -> None:
+    answer = monitor.get(f"/api/cameras/{JPEG}/live.mp4")
+    assert answer.status == 503
+    assert f"Use /v0/api/cctv/cameras/{JPEG}/stream/ instead" in answer.json["hint"]
+
+
 def test_a_head_request_opens_nothing(monitor: Running) -> None:
     for path in (
         f"/api/cameras/{DEAD}/live.mp4",
