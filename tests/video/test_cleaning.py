@@ -279,7 +279,8 @@ def test_where_nothing_can_be_deleted_recording_stops_with_the_reason_and_contin
     shelf.run()
     assert shelf.is_kept(kept)
     text = shelf.proof.prove()
-    assert text.startswith(f"The disk of {disk.folder} has ")
+    assert text.startswith("Only ")
+    assert f" are free on the disk of {disk.folder}, " in text
     assert "all recordings are protected or being written" in text
     segment_rows.protect(shelf.engine, [kept.id], False)
     shelf.run()
