@@ -7,7 +7,7 @@ answer says in discovery/probe_results.py.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -326,6 +326,11 @@ class Prober:
         for channel in self.tracker.channels_of(recorder):
             for question in self.queue.questions_of(channel.id):
                 self.queue.make_due(question, loop_time())
+
+    def is_read(self, device: Device, source: str, ago: float) -> None:
+        """Report that a reader got packets of the device so many seconds ago."""
+        at = self.clock() - timedelta(seconds=ago)
+        self.deliver((self._results.alive(device, source, at),))
 
     def _ask_unreported(self, reports: Iterable[Report]) -> None:
         """Ask for the streams of channels that their recorder no longer lists: an answer from

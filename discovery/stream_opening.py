@@ -38,6 +38,9 @@ MARGIN = 2.0
 """Seconds more that the loop has to end an opening in order."""
 SESSION_WAIT, SESSION_STEP = 2.0, 0.1
 """Seconds that a check may hold the only session of a device."""
+PROVES_EVERY = 45.0
+"""Seconds between two proofs of a device by its reader, at least: packets are told of every few
+seconds, and it is to be proved once a minute."""
 BUSY_WAIT = 5.0
 """Seconds until an opening without a free session is worth another attempt."""
 REFUSED_WAIT = 60.0
@@ -62,6 +65,7 @@ class StreamOpener:
         self._timer = timer
         self._lock = Lock()
         self._held: dict[StreamKey, tuple[int, Stream]] = {}
+        self._proved_at: dict[int, float] = {}
         self._missing: dict[tuple[int, str], float] = {}
         self._pumps = set[asyncio.Task[None]]()
         self._asked_first = set[int]()
@@ -109,13 +113,26 @@ class StreamOpener:
 
     def alive(self, key: StreamKey, at: float) -> None:
         """Note that packets of the stream came at this time of the monotonic clock, so that no
-        check takes a session meanwhile."""
+        check takes a session meanwhile, and, once a minute, that the device was seen."""
         with self._lock:
             held = self._held.get(key)
-        if held is not None:
-            self._scanner.sessions.reader_alive(*held, at)
+            if held is None:
+                return
+            # The opening itself proves the device.
+            is_due = at - self._proved_at.setdefault(key.device, at) >= PROVES_EVERY
+            if is_due:
+                self._proved_at[key.device] = at
+        self._scanner.sessions.reader_alive(*held, at)
+        if is_due:
+            with suppress(CannotAsk):
+                self._scanner.begin(self._prove(key.device, at))
 
     # -- in the loop ---------------------------------------------------------------------
+
+    async def _prove(self, id: int, at: float) -> None:
+        device = self._scanner.tracker.devices().get(id)
+        if device is not None and device.retired_at is None:
+            self._scanner.prober.is_read(device, SOURCE, max(0.0, self._timer() - at))
 
     async def _open(self, key: StreamKey) -> OpenedStream:
         device, entry = self._asked(key)

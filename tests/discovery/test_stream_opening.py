@@ -302,6 +302,20 @@ def test_while_a_stream_is_read_a_check_takes_no_session(tmp_path: Path, serve: 
             assert reader.read(1, 0)
 
 
+def test_a_stream_that_is_read_moves_when_its_camera_was_seen(tmp_path: Path, serve: Serve) -> None:
+    camera = RtspDevice("127.80.9.46", streams={"/stream1": Stream()})
+    serve(camera)
+    with (
+        opener(tmp_path, camera.address) as (engine, streams),
+        StreamReader(streams.open(LARGE)),
+    ):
+        seen_at, opened_at = record(engine).last_seen, time.monotonic()
+        streams.alive(LARGE, opened_at + 30)
+        assert record(engine).last_seen == seen_at, "it was proved by the opening"
+        streams.alive(LARGE, opened_at + 60)
+        assert until(lambda: record(engine).last_seen != seen_at)
+
+
 def test_a_camera_that_wants_udp_is_remembered_so(tmp_path: Path, serve: Serve) -> None:
     """F04."""
     camera = RtspDevice("127.80.9.36", udp_code=461)
