@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from fleet.model import Fleet
 from video import coverage_rows, outage_rows, plan_rows
 from video.coverage_rows import IndexedFile
-from video.day_line import Stretch
 from video.due import followed
-from video.gaps import Coverage, coverage, joined, subtract
+from video.gaps import Coverage, coverage
 from video.mp4_boxes import BrokenMp4, boxes
 from video.mp4_fragments import opened, read_at
 from video.plan_rows import ALWAYS, RETIRED
 from video.schedule import occurrences
+from video.stretches import Stretch, joined, subtract
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -10,24 +10,12 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from video.recorded import Segment
+from video.stretches import TOGETHER, Stretch, joined, length, subtract
 
-TOGETHER = timedelta(seconds=2)
-"""Files that follow each other within this time have no gap between them."""
 HOUR = timedelta(hours=1)
 NEWEST = timedelta(seconds=30)
 """Files and causes are known up to so long ago. What is missing only since then may be on its way,
 and the end of a longer gap has the cause before it."""
-
-
-class Stretch(NamedTuple):
-    """A time, in UTC, from `start` to before `end`."""
-
-    start: datetime
-    end: datetime
-
-    @property
-    def seconds(self) -> float:
-        return (self.end - self.start).total_seconds()
 
 
 class HourMark(NamedTuple):
@@ -49,7 +37,7 @@ class DayLine:
 
     @property
     def recorded_seconds(self) -> float:
-        return sum(stretch.seconds for stretch in self.present)
+        return length(self.present)
 
 
 def day_of(day: date, zone: tzinfo | None) -> Stretch:
@@ -78,41 +66,14 @@ def hour_marks(day: Stretch, zone: tzinfo | None) -> tuple[HourMark, ...]:
 
 def day_line(day: Stretch, zone: tzinfo | None, files: Iterable[Segment], now: datetime) -> DayLine:
     """The line of a day from the files of one stream, in any order."""
-    present = _together(sorted(_within(files, day)))
-    missing = list(_between(present, Stretch(day.start, min(day.end, max(now, day.start)))))
+    playable = (Stretch(file.started_at, file.ended_at) for file in files if not file.damaged)
+    present = joined(playable, day, TOGETHER)
+    until_now = Stretch(day.start, min(day.end, max(now, day.start)))
+    missing = [gap for gap in subtract([until_now], present) if gap.end - gap.start > TOGETHER]
     # What was recorded just now is in the index some seconds later.
     if missing and missing[-1].end == now and now - missing[-1].start <= NEWEST:
         missing.pop()
     return DayLine(day, hour_marks(day, zone), tuple(present), tuple(missing))
-
-
-def _within(files: Iterable[Segment], day: Stretch) -> Iterable[Stretch]:
-    """The parts of files that can be played and are of this day."""
-    for file in files:
-        start, end = max(file.started_at, day.start), min(file.ended_at, day.end)
-        if start < end and not file.damaged:
-            yield Stretch(start, end)
-
-
-def _together(parts: Sequence[Stretch]) -> list[Stretch]:
-    joined: list[Stretch] = []
-    for part in parts:
-        if joined and part.start <= joined[-1].end + TOGETHER:
-            joined[-1] = Stretch(joined[-1].start, max(joined[-1].end, part.end))
-        else:
-            joined.append(part)
-    return joined
-
-
-def _between(present: Sequence[Stretch], whole: Stretch) -> Iterable[Stretch]:
-    """What of a time is not present."""
-    at = whole.start
-    for stretch in present:
-        if at + TOGETHER < stretch.start:
-            yield Stretch(at, stretch.start)
-        at = max(at, stretch.end)
-    if at + TOGETHER < whole.end:
-        yield Stretch(at, whole.end)
 
 
 def explained(

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from video.day_line import TOGETHER, Stretch
 from video.outages import (
     DAMAGED,
     DISK,
@@ -23,6 +22,7 @@ from video.outages import (
     UNSCHEDULED,
     Outage,
 )
+from video.stretches import TOGETHER, Stretch, joined, length, subtract
 
 STARTS_WITHIN = timedelta(seconds=30)
 """What is missing at the beginning of an expected time for no known reason, up to so long, is the
@@ -164,43 +164,3 @@ def _merged(gaps: Iterable[Gap]) -> Iterator[Gap]:
         last = gap
     if last:
         yield last
-
-
-# -- stretches -------------------------------------------------------------------------------
-
-
-def joined(
-    stretches: Iterable[Stretch], span: Stretch, together: timedelta = timedelta()
-) -> list[Stretch]:
-    """The stretches inside `span`, in order, without overlaps. Those that follow each other within
-    `together` are one."""
-    result: list[Stretch] = []
-    clipped = (Stretch(max(start, span.start), min(end, span.end)) for start, end in stretches)
-    for start, end in sorted(each for each in clipped if each.start < each.end):
-        if result and start - result[-1].end <= together:
-            result[-1] = Stretch(result[-1].start, max(end, result[-1].end))
-        else:
-            result.append(Stretch(start, end))
-    return result
-
-
-def subtract(stretches: Iterable[Stretch], holes: Sequence[Stretch]) -> list[Stretch]:
-    """The stretches without the holes; both in order, without overlaps."""
-    result, at = [], 0
-    for start, end in stretches:
-        while at < len(holes) and holes[at].end <= start:
-            at += 1
-        left, later = start, at
-        while later < len(holes) and holes[later].start < end:
-            if left < holes[later].start:
-                result.append(Stretch(left, holes[later].start))
-            left = max(left, holes[later].end)
-            later += 1
-        if left < end:
-            result.append(Stretch(left, end))
-    return result
-
-
-def length(stretches: Iterable[Stretch]) -> float:
-    """Seconds of all of them."""
-    return sum(stretch.seconds for stretch in stretches)

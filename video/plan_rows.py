@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import ColumnElement, Table, delete, insert, or_, select, update
 
 from store.sql import long_write, translated_errors
-from video.day_line import Stretch
 from video.schedule import Schedule
 from video.schedule_json import as_json, of_json
+from video.stretches import Stretch
 from video.tables import camera_plans, schedule_plans
 
 if TYPE_CHECKING:

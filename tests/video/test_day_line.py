@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from video.day_line import Stretch, day_line, day_of, explained, hour_marks
+from video.day_line import day_line, day_of, explained, hour_marks
 from video.recorded import Segment
+from video.stretches import Stretch
 
 DAY = Stretch(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

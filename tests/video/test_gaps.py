@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from video.day_line import Stretch
-from video.gaps import Coverage, Gap, coverage, joined, length, subtract
+from video.gaps import Coverage, Gap, coverage
 from video.outages import (
     DAMAGED,
     DISK,
@@ -21,6 +20,7 @@ from video.outages import (
     Outage,
     is_restart,
 )
+from video.stretches import Stretch, joined, length, subtract
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

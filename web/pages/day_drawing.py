@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fleet.model import Event
-from video.day_line import Stretch
 from video.outages import CAUSES, UNSCHEDULED
+from video.stretches import Stretch
 from web.http.actions.recordings import CameraDay
 
 LEAST = 0.1

@@ -15,7 +15,7 @@ from flask import Response, request
 from fleet import labels
 from fleet.model import Device, Event
 from video.build import VideoPackage
-from video.day_line import DayLine, Stretch, day_of, explained
+from video.day_line import DayLine, day_of, explained
 from video.joined_mp4 import JoinedMp4
 from video.library import Library, Playback
 from video.model import MAIN, NAMES, SUB
@@ -23,6 +23,7 @@ from video.mp4_boxes import BrokenMp4
 from video.outages import CAUSES, UNKNOWN, UNSCHEDULED
 from video.recorded import RECORDING, Recording
 from video.recording_rows import RecordingFilter
+from video.stretches import Stretch
 from video.thumbnails import TooBusy
 from web.http.auditing import actor_name, note
 from web.http.byte_ranges import ranged, wanted_range

@@ -10,9 +10,10 @@ from typing_extensions import TypedDict
 
 from fleet.model import Event
 from fleet.shapes import Time, iso
-from video.day_line import DayLine, Stretch
+from video.day_line import DayLine
 from video.joined_mp4 import JoinedMp4
 from video.library import Playback, RecordingRow
+from video.stretches import Stretch
 from web.http.payloads import Moment, Query, Strict
 from web.http.recording_links import DAY, MOST_MINUTES
 
