@@ -193,7 +193,7 @@ def test_a_download_of_a_running_recording_goes_on_with_what_it_began(archive, a
         old = ada.get(url, headers={"Range": "bytes=1000-", "If-Range": tag})
         assert (old.status_code, old.data) == (200, again.data)
     finally:
-        recording_rows.remove(shelf.engine, id)
+        recording_rows.remove(shelf.engine, [id])
 
 
 def test_the_name_of_a_download_is_no_path(archive, ada):
