@@ -29,7 +29,7 @@ def pipeline(given: argparse.Namespace, codec: str, audio: str) -> str:
     width, _, height = given.size.partition("x")
     caps = f"video/x-raw,format=I420,width={width},height={height},framerate={given.fps}/1"
     source = f"videotestsrc is-live=true pattern={given.pattern} ! {caps}"
-    parts = [f"{source} ! {ENCODERS[codec].format(gop=given.fps * 2)}"]
+    parts = [f"{source} ! {ENCODERS[codec].format(gop=given.fps * given.gop)}"]
     if audio:
         parts.append(AUDIO.format(SOUNDS[audio]))
     return f"( {' '.join(parts)} )"
@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--audio", choices=["", *SOUNDS], default="")
     parser.add_argument("--size", default="320x240")
     parser.add_argument("--fps", type=int, default=15)
+    parser.add_argument("--gop", type=int, default=2, help="seconds between two key frames")
     parser.add_argument("--pattern", default="ball", help="of videotestsrc")
     given = parser.parse_args()
     if not given.address.startswith("127."):

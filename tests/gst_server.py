@@ -1,5 +1,7 @@
 """A real RTSP server, GStreamer's, as a child of Debian's own Python."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,3 +42,18 @@ def gst_server(address: str, *options: str) -> Iterator[int]:
                 server.wait(5)
             except subprocess.TimeoutExpired:
                 server.kill()
+
+
+@contextmanager
+def stalled(address: str) -> Iterator[None]:
+    """The server at this address sends nothing more, and its connections stay open."""
+    pid = next(
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if {str(SCRIPT), address} <= {*path.read_text().split("\0")}
+    )
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

@@ -136,7 +136,15 @@ class Tile {
   }
 
   notes() {
-    return this.info?.notes?.length ? `Live. ${this.info.notes.join(". ")}` : "";
+    const notes = [...(this.info?.notes ?? []), this.scaled()].filter(Boolean);
+    return notes.length ? ["Live.", ...notes].join(" ") : "";
+  }
+
+  // Single pictures are made no larger than a tile needs.
+  scaled() {
+    const shown = this.player.image?.naturalWidth;
+    const { width, height } = this.info ?? {};
+    return shown && width > shown ? `Scaled from ${width}\u00d7${height} to ${shown} pixels wide.` : "";
   }
 
   get refusal() {

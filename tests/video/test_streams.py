@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 import pytest
@@ -305,6 +306,100 @@ def test_a_stop_of_the_monitor_is_no_outage_of_a_camera(
     wait_for(streams, PLAYING, FIRST)
     streams.stop()
     assert activities[-1] == PLAYING
+
+
+def test_a_camera_that_turns_to_h265_begins_another_file(
+    make_streams: MakeStreams, server: Server, tmp_path: Path
+) -> None:
+    """A camera says its codec before it plays, so it begins its stream again."""
+    address, segments = "127.63.0.4", list[SegmentProgress]()
+    streams = make_streams()
+    other = streams.watch(SECOND, MP4, "anna")
+    with gst_server(address) as port:
+        server.places[1] = (address, port, "/stream1")
+        watch = streams.watch(FIRST, MP4, "otto")
+        lease = streams.record(FIRST, SegmentPlan(tmp_path), segments.append)
+        before = next_of(Init, watch)
+        wait_for(streams, PLAYING, SECOND)
+        until(lambda: segments, what="it is recorded")
+    with gst_server(address, "--port", str(port), "--codec", "h265"):
+        after = next_of(Init, watch)
+        until(lambda: len({segment.path for segment in segments}) == 2, what="another file")
+        lease.stop()
+        watch.close()
+        until(lambda: streams.state(FIRST) is None, what="it is closed")
+    assert [init.format.codecs[:4] for init in (before, after)] == ["avc1", "hvc1"]
+    files = list(dict.fromkeys(segment.path for segment in segments))
+    assert [codec_of(path) for path in files] == ["h264", "hevc"]
+    assert all(len(decoded(path.read_bytes(), "mp4")) > 10 for path in files)
+    assert is_in(streams, SECOND, PLAYING)()
+    assert server.opened.count(SECOND) == 1, "the other camera was not disturbed"
+    other.close()
+
+
+def codec_of(path: Path) -> str:
+    import av
+
+    with av.open(path) as file:
+        return str(file.streams.video[0].codec_context.name)
+
+
+def test_a_file_grows_between_key_frames_that_are_ten_seconds_apart(
+    make_streams: MakeStreams, server: Server, tmp_path: Path
+) -> None:
+    address, segments = "127.63.0.5", list[SegmentProgress]()
+    streams = make_streams()
+    with gst_server(address, "--gop", "10") as port:
+        server.places[1] = (address, port, "/stream1")
+        lease = streams.record(FIRST, SegmentPlan(tmp_path), segments.append)
+        until(lambda: len({segment.size for segment in segments}) > 1, what="it has grown")
+        [file] = tmp_path.iterdir()
+        frames = decoded(file.read_bytes(), "mp4")
+        lease.stop()
+    assert [frame.key_frame for frame in frames].count(True) == 1
+    assert 15 < len(frames) < 150, "more than a second, and no second key frame"
+
+
+def test_pauses_grow_with_each_failure_until_a_stream_has_played(server: Server) -> None:
+    streams = Streams(server, lambda: datetime.now(UTC))
+    streams.watch(FIRST, MP4, "otto")
+    stream = streams._streams[FIRST]
+    for pause in (1, 2, 5, 10, 30, 30, 30):
+        before = monotonic()
+        streams._retry(stream, "off")
+        assert stream.due is not None
+        assert before + pause <= stream.due <= monotonic() + pause
+    streams._numbers[7], stream.proven_at = stream, monotonic() - 1
+    streams._note_packets({"7": (monotonic(), None)})
+    assert stream.failures == 0
+
+
+def test_the_app_keeps_a_stream_ten_seconds_after_its_last_viewer(
+    recorded: Callable[[str], clips.Recorded],
+) -> None:
+    media = b"".join(
+        b"$" + bytes((channel,)) + len(data).to_bytes(2) + data
+        for channel, data, _time in recorded("h264").packets
+    )
+    with SilentCamera(media) as camera:
+        opener = Server({1: ("127.0.0.1", camera.port, "/")})
+        streams = Streams(opener, lambda: datetime.now(UTC), silence=600)
+        streams.start()
+        try:
+            with streams.watch(FIRST, MP4, "otto"):
+                wait_for(streams, PLAYING, FIRST)
+            with streams._changed:
+                stream = streams._streams[FIRST]
+                since = stream.unneeded_since
+                assert since is not None
+                streams._look_after(stream, since + 9.9)
+                assert not stream.is_closing
+                streams._look_after(stream, since + 10)
+                assert stream.is_closing
+            until(lambda: streams.states() == {}, what="it is closed")
+            until(lambda: camera.methods[-1] == "TEARDOWN", what="its session has ended")
+        finally:
+            streams.stop()
 
 
 RTCP = bytes.fromhex("80c80006") + bytes(24)

@@ -20,7 +20,11 @@ HEAD = struct.Struct(">HBII")
 STATE, INIT, FRAGMENT, PICTURE, PING = range(5)
 GATE, DEAD, H265, JPEG = 1, 2, 3, 4
 """The cameras: one with H.264 and Digest, one that is off, one with H.265, one with MJPEG."""
-KINDS = {GATE: ("--codec", "h264"), H265: ("--codec", "h265"), JPEG: ("--codec", "mjpeg")}
+KINDS = {
+    GATE: ("--codec", "h264"),
+    H265: ("--codec", "h265", "--sub", "h264"),
+    JPEG: ("--codec", "mjpeg"),
+}
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from web.http.errors import HttpError, answer
 Body = TypeVar("Body", bound=BaseModel)
 Route = TypeVar("Route", bound=Callable[..., Any])
 MAX_BYTES = 1 << 20
+API = "/api/", "/v0/api/"
+"""How the paths begin of requests of programs, not of pages."""
 
 
 class Strict(BaseModel):
@@ -125,7 +127,7 @@ def _check_parameters() -> Response | None:
     """Refuse unknown parameters: the client would believe that an ignored one has an effect."""
     view = current_app.view_functions.get(request.endpoint or "")
     described = getattr(view, "description", None)
-    if not request.args or described is None or not request.path.startswith("/api/"):
+    if not request.args or described is None or not request.path.startswith(API):
         return None
     model = described["query"]
     fields = model.model_fields.items() if model else ()

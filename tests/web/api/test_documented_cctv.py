@@ -148,3 +148,15 @@ def test_a_schedule_records_from_its_activation_until_it_is_deactivated(site: Si
     until(lambda: not site.ask("GET", state)["is_recording"], what="it has ended")
     path = f"/recordings/{recording['id']}/"
     until(lambda: site.ask("GET", path)["status"] == "completed", 30, "its last file is closed")
+
+
+def test_a_camera_with_auto_record_is_recorded_until_it_is_switched_off(site: Site) -> None:
+    camera = site.add(BASIC, location="Cellar", auto_record=True)
+    state = f"/cameras/{camera}/recording_status/"
+    until(lambda: site.ask("GET", state)["size"], 30, "it is recorded")
+    recording = site.ask("GET", state)["recording"]
+    assert (recording["kind"], recording["schedule"]) == ("auto", None)
+    site.ask("PUT", f"/cameras/{camera}/", {"auto_record": False})
+    until(lambda: not site.ask("GET", state)["is_recording"], what="it has ended")
+    path = f"/recordings/{recording['id']}/"
+    until(lambda: site.ask("GET", path)["status"] == "completed", 30, "its last file is closed")

@@ -134,6 +134,13 @@ def test_a_camera_that_mp4_cannot_hold_names_the_address_of_its_pictures(
     assert f"Use /v0/api/cctv/cameras/{JPEG}/stream/ instead" in answer.json["hint"]
 
 
+def test_an_unknown_parameter_is_refused_where_people_are_listed(monitor: Running) -> None:
+    for path in ("/v0/api/cctv/streams/", "/v0/api/cctv/streams/active/"):
+        answer = monitor.get(f"{path}?active=1")
+        assert answer.status == 422
+        assert answer.json["error"].startswith("active: unknown parameter")
+
+
 def test_a_head_request_opens_nothing(monitor: Running) -> None:
     for path in (
         f"/api/cameras/{DEAD}/live.mp4",

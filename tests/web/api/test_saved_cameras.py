@@ -410,12 +410,26 @@ def test_a_camera_that_is_sent_back_as_it_was_read_is_unchanged(
     path = f"/v0/api/cctv/cameras/{id}/"
     saved = answer(home, "PUT", path, answer(home, "GET", path))
     answer(home, "PUT", path, saved)
-    answer(home, "PUT", f"/api/devices/{id}", answer(home, "GET", f"/api/devices/{id}"))
+    for listed in (f"/api/devices/{id}", f"/api/cameras/{id}"):
+        answer(home, "PUT", listed, answer(home, "GET", listed))
     assert home.device(str(id)).access.keys() == before.keys()
     for source, access in before.items():
         assert home.device(str(id)).access[source].secret == access.secret
     edits = [e for e in home.events(after=sequence) if e.kind == "device.edited"]
     assert edits == []
+
+
+def test_notes_and_site_are_changed_by_either_name(home: Home, gate: dict[str, Any]) -> None:
+    body = {**gate, "description": "old", "location": "Yard"}
+    path = f"/api/cameras/{add(home, body)['camera']['id']}"
+    whole = answer(home, "GET", path)
+    for change in ({"notes": "new"}, {"description": "newest"}, {"site": "Hall"}, {"location": ""}):
+        camera = answer(home, "PUT", path, {**answer(home, "GET", path), **change})["camera"]
+        assert camera.items() >= change.items()
+    assert (camera["notes"], camera["site"]) == ("newest", answer(home, "GET", path)["site"])
+    refused = home.client.put(path, json={**whole, "notes": "one", "description": "another"})
+    assert refused.status_code == 422
+    assert refused.json["error"] == "description and notes are different"
 
 
 def test_a_new_password_goes_to_every_source(home: Home, probed: Probed) -> None:

@@ -13,15 +13,15 @@ from playwright.sync_api import Locator, Page, expect
 from simulators.rtsp import RtspServers
 from simulators.rtsp_device import RtspDevice
 from simulators.rtsp_sdp import Stream
-from tests.gst_server import gst_server, needs_gst
+from tests.gst_server import gst_server, needs_gst, stalled
 from tests.home import Running, free_port, until
 from tests.video.clips import make
 from tests.web.chromium import Listener, Tab
 from tests.web.live_pictures import DEAD, GATE, H265, JPEG, add, monitor_with
 
 pytestmark = needs_gst
-SOUND = 5
-"""A camera with H.264 and sound."""
+SOUND, WIDE = 5, 6
+"""A camera with H.264 and sound, and one with pictures that are wider than a tile."""
 COLOURS = """(picture) => {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [64, 48];
@@ -40,9 +40,11 @@ HIDE = """(isHidden) => {
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with (
         gst_server("127.83.0.5", "--audio", "pcma") as port,
+        gst_server("127.83.0.6", "--codec", "mjpeg", "--size", "1280x720", "--fps", "5") as wide,
         monitor_with(tmp_path_factory.mktemp("player"), H265, JPEG) as started,
     ):
         add(started, SOUND, f"rtsp://127.83.0.5:{port}/stream1", "", "")
+        add(started, WIDE, f"rtsp://127.83.0.6:{wide}/stream1", "", "")
         yield started
 
 
@@ -186,6 +188,39 @@ def test_a_codec_that_the_browser_cannot_play_is_named_with_the_ways_out(
     live(page).get_by_role("button", name="Show as pictures (MJPEG)").click()
     wait_until_it_moves(live(page).locator("img"))
     expect(live(page).locator(".live-text")).to_have_text("Live")
+
+
+def test_the_sub_stream_is_another_way_out(tab: Tab, monitor: Running) -> None:
+    page = tab(monitor, f"/cameras/{H265}")
+    live(page).get_by_role("button", name="Show the sub stream").click()
+    wait_until_it_moves(live(page).locator("video"))
+    expect(live(page).locator(".live-text")).to_have_text("Live")
+    (session,) = streams(monitor)
+    assert (session["camera"], session["quality"]) == (H265, "sub")
+
+
+def test_pictures_that_are_scaled_say_so(tab: Tab, monitor: Running) -> None:
+    page = tab(monitor, f"/cameras/{WIDE}")
+    wait_until_it_moves(live(page).locator("img"))
+    expect(live(page).locator(".live-text")).to_have_text(
+        "Live. Scaled from 1280×720 to 640 pixels wide."
+    )
+    page = tab(monitor, f"/cameras/{JPEG}")
+    wait_until_it_moves(live(page).locator("img"))
+    expect(live(page).locator(".live-text")).to_have_text("Live")
+
+
+def test_a_camera_that_stalls_with_its_connection_open_has_no_signal(
+    tab: Tab, monitor: Running
+) -> None:
+    page = tab(monitor, f"/cameras/{SOUND}")
+    wait_until_it_moves(live(page).locator("video"))
+    with stalled("127.83.0.5"):
+        text = live(page).locator(".live-text")
+        expect(text).to_contain_text("No signal since", timeout=60_000)
+        assert "server does not respond" not in (text.text_content() or "")
+        expect(live(page)).to_have_class("live is-old")
+    wait_until_it_moves(live(page).locator("video"))
 
 
 def test_a_camera_with_mjpeg_is_shown_and_one_that_is_off_says_why(

@@ -49,11 +49,13 @@ VALUES = {
     "name": "name",
     "description": "notes",
     "location": "site",
+    "notes": "notes",
+    "site": "site",
     "tags": "tags",
     "vendor": "vendor",
     "parents": "parents",
 }
-"""The fields of a request, by the names of the record."""
+"""The names of the record, by the fields of a request."""
 RECORDING = ("auto_record", "record_quality", "retention_days")
 NO_SNMP = "The SNMP community is saved encrypted. This version does not use SNMP yet."
 NOT_CHECKED = "No source of this version checks this device at its address."
@@ -136,7 +138,8 @@ def _change(
     `kind` of the device. Raises Refused and HttpError."""
     given = with_typed_place(given)
     reached, values = given_connection(given, device), {**_values(given, device), **kind}
-    if device.name is None and values.get("name") == _shown_name(device):
+    shown = (labels.name(device), _shown_name(device))
+    if device.name is None and values.get("name") in shown:
         values.pop("name")  # what was read is sent back
     connections = [*changed_connections(device, reached, given, seal), *more]
     if connections:
@@ -258,16 +261,36 @@ def begin_trial(given: ConnectionFields) -> Trial:
 def _values(given: CameraFields | DeviceFields, device: Device | None = None) -> dict[str, Any]:
     """The editable values of the request, by the names of the record."""
     names = given.model_fields_set
-    values = {kept: getattr(given, name) for name, kept in VALUES.items() if name in names}
-    for name in ("tags", "parents"):
-        if values.get(name, ()) is None:
-            values[name] = []
-    if "site" in values and not (values["site"] or "").strip():
-        values["site"] = DEFAULT_SITE
+    values: dict[str, Any] = {}
+    for name, kept in VALUES.items():
+        if name in names:
+            value = _recorded_as(kept, getattr(given, name))
+            values[kept] = _changed(name, values.get(kept, value), value, device, kept)
     settings = {name: getattr(given, name) for name in RECORDING if name in names}
     if settings:
         values["recording"] = {**(device.recording if device else {}), **settings}
     return values
+
+
+def _recorded_as(kept: str, value: Any) -> Any:
+    """A value of a request, as the record keeps it."""
+    if kept in ("tags", "parents") and value is None:
+        return []
+    if kept == "site" and not (value or "").strip():
+        return DEFAULT_SITE
+    return value
+
+
+def _changed(name: str, first: Any, second: Any, device: Device | None, kept: str) -> Any:
+    """The one of two values of a field with two names that changes the device: what was read is
+    sent back with one change. Raises Invalid where both do."""
+    now = getattr(device, kept, None) if device else None
+    if second in (first, now):
+        return first
+    if first == now:
+        return second
+    other = next(other for other, of in VALUES.items() if of == kept)
+    raise invalid(name, f"{other} and {name} are different", f"Send {other} alone.")
 
 
 def _warnings(given: CameraFields | DeviceFields) -> list[str]:

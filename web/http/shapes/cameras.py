@@ -83,13 +83,15 @@ class ConnectionFields(Strict):
 
 
 class CameraFields(ConnectionFields, SentBack):
-    """A camera. `description` are its notes, `location` is its site. With
-    `auto_record` it is recorded always. What an answer of the CCTV system has besides these fields
-    may be sent back; it has no effect."""
+    """A camera. `description` are its notes, `location` is its site; each may be sent by either
+    name. With `auto_record` it is recorded always. What an answer has besides these fields may be
+    sent back; it has no effect."""
 
     name: str | None = Field(None, max_length=MAX_NAME)
     description: str | None = Field(None, max_length=MAX_LENGTHS["notes"])
     location: str | None = Field(None, max_length=MAX_LENGTHS["site"])
+    notes: str | None = Field(None, max_length=MAX_LENGTHS["notes"])
+    site: str | None = Field(None, max_length=MAX_LENGTHS["site"])
     tags: list[Tag] | None = Field(None, max_length=editing.MAX_TAGS)
     vendor: str | None = Field(None, max_length=MAX_LENGTHS["vendor"])
     parents: list[ParentId] | None = Field(None, max_length=editing.MAX_PARENTS)
@@ -105,7 +107,7 @@ class CameraFields(ConnectionFields, SentBack):
 
     @classmethod
     def shown(cls) -> Collection[str]:
-        return SavedCctvCamera.__annotations__
+        return {*SavedCctvCamera.__annotations__, *SavedCamera.__annotations__}
 
 
 class NewCamera(CameraFields):
