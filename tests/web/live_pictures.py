@@ -22,7 +22,7 @@ GATE, DEAD, H265, JPEG = 1, 2, 3, 4
 """The cameras: one with H.264 and Digest, one that is off, one with H.265, one with MJPEG."""
 KINDS = {
     GATE: ("--codec", "h264"),
-    H265: ("--codec", "h265", "--sub", "h264"),
+    H265: ("--codec", "h265"),
     JPEG: ("--codec", "mjpeg"),
 }
 
