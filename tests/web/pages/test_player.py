@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -18,10 +19,12 @@ from tests.home import Running, free_port, until
 from tests.video.clips import make
 from tests.web.chromium import Listener, Tab
 from tests.web.live_pictures import DEAD, GATE, H265, JPEG, add, monitor_with
+from tests.web.pages.test_wall import wall
 
 pytestmark = needs_gst
-SOUND, WIDE = 5, 6
-"""A camera with H.264 and sound, and one with pictures that are wider than a tile."""
+SOUND, WIDE, LARGE = 5, 6, 7
+"""A camera with H.264 and sound, one with pictures that are wider than a tile, and one with H.265
+whose sub stream is H.264."""
 COLOURS = """(picture) => {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [64, 48];
@@ -41,10 +44,12 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with (
         gst_server("127.83.0.5", "--audio", "pcma") as port,
         gst_server("127.83.0.6", "--codec", "mjpeg", "--size", "1280x720", "--fps", "5") as wide,
+        gst_server("127.83.0.7", "--codec", "h265", "--sub", "h264") as large,
         monitor_with(tmp_path_factory.mktemp("player"), H265, JPEG) as started,
     ):
         add(started, SOUND, f"rtsp://127.83.0.5:{port}/stream1", "", "")
         add(started, WIDE, f"rtsp://127.83.0.6:{wide}/stream1", "", "")
+        add(started, LARGE, f"rtsp://127.83.0.7:{large}/stream1", "", "")
         yield started
 
 
@@ -191,12 +196,16 @@ def test_a_codec_that_the_browser_cannot_play_is_named_with_the_ways_out(
 
 
 def test_the_sub_stream_is_another_way_out(tab: Tab, monitor: Running) -> None:
-    page = tab(monitor, f"/cameras/{H265}")
+    form = urlencode(wall(LARGE, stream=["main"]), doseq=True)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    page = tab(monitor, "/wall/edit")
+    page.goto(page.request.post("/wall", data=form, headers=kind).url)
+    expect(live(page).locator(".live-text")).to_have_text("This browser cannot play H.265.")
     live(page).get_by_role("button", name="Show the sub stream").click()
     wait_until_it_moves(live(page).locator("video"))
     expect(live(page).locator(".live-text")).to_have_text("Live")
     (session,) = streams(monitor)
-    assert (session["camera"], session["quality"]) == (H265, "sub")
+    assert (session["camera"], session["quality"]) == (LARGE, "sub")
 
 
 def test_pictures_that_are_scaled_say_so(tab: Tab, monitor: Running) -> None:
