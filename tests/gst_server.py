@@ -47,10 +47,15 @@ def gst_server(address: str, *options: str) -> Iterator[int]:
 @contextmanager
 def stalled(address: str) -> Iterator[None]:
     """The server at this address sends nothing more, and its connections stay open."""
-    pid = next(
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if {str(SCRIPT), address} <= {*path.read_text().split("\0")}
+    children = [
+        pid
+        for path in Path("/proc/self/task").glob("*/children")
+        for pid in path.read_text().split()
+    ]
+    (pid,) = (
+        int(child)
+        for child in children
+        if {str(SCRIPT), address} <= {*Path(f"/proc/{child}/cmdline").read_text().split("\0")}
     )
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -367,7 +367,7 @@ def test_pauses_grow_with_each_failure_until_a_stream_has_played(server: Server)
     for pause in (1, 2, 5, 10, 30, 30, 30):
         before = monotonic()
         with streams._changed:
-            streams._retry(stream, "off")
+            streams._retry(stream, "off", OFF)
         assert stream.due is not None
         assert before + pause <= stream.due <= monotonic() + pause
     streams._numbers[7], stream.proven_at = stream, monotonic() - 1
