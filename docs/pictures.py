@@ -108,7 +108,7 @@ def _test_connection(page: Page, onvif_port: int) -> None:
     page.get_by_label("User name", exact=True).fill(USERNAME)
     page.get_by_label("Password", exact=True).fill(NEW.login.password)
     page.get_by_role("button", name="Test connection").click()
-    page.get_by_role("button", name="Save recorder").wait_for()
+    page.get_by_role("button", name="Save device").wait_for()
     page.evaluate("scrollTo(0, 0)")
 
 
