@@ -41,6 +41,9 @@ from web.pages.dates import length_text
 bp = Blueprint("recordings_pages", __name__)
 PER_PAGE = 50
 STATUSES = {"recording": "Recording", "completed": "Completed", "failed": "Failed"}
+DELETED = "deleted"
+"""The filter for recordings that were deleted and can be restored. No recording has it as status.
+"""
 UNITS = ("B", "kB", "MB", "GB", "TB")
 MOST_CAMERAS = 500
 LINK_LENGTHS = {60: "1 hour", DAY: "1 day", 7 * DAY: "7 days"}
@@ -81,28 +84,58 @@ class ListedRecording:
     parts: Sequence[Part] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedRecording:
+    """A row of the recently deleted ones. `until`: when it can be restored no more."""
+
+    recording: RecordingJson
+    length: str
+    size: str
+    until: datetime
+
+
 @bp.get("/recordings")
 @needs("recording.view")
 def index() -> str:
     """Recordings, newest first, by camera, day and status."""
     query, kept = _query()
+    rows: Sequence[ListedRecording | DeletedRecording]
     try:
-        rows, total = recordings.listed(query)
+        rows, total = _deleted_rows(query) if kept.get("status") == DELETED else _rows(query)
     except HttpError:
         rows, total = [], 0
     page = query.page or 1
     return render_template(
         "recordings.html",
-        rows=[_listed(row) for row in rows],
+        rows=rows,
         total=total,
         kept=kept,
-        statuses=STATUSES,
+        statuses=_statuses(),
         cameras=_cameras(),
         newer=_page_url(kept, page - 1) if page > 1 else "",
         older=_page_url(kept, page + 1) if page * PER_PAGE < total else "",
         deleted=request.args.get("deleted", type=int),
         page_url=_page_url(kept, page),
     )
+
+
+def _rows(query: RecordingQuery) -> tuple[list[ListedRecording], int]:
+    rows, total = recordings.listed(query)
+    return [_listed(row) for row in rows], total
+
+
+def _deleted_rows(query: RecordingQuery) -> tuple[list[DeletedRecording], int]:
+    rows, total = recordings.recently_deleted(query)
+    return [
+        DeletedRecording(row, length_text(row["duration"]), size_text(row["size"]), until)
+        for row, until in rows
+    ], total
+
+
+def _statuses() -> dict[str, str]:
+    """What the list can be filtered by: deleted recordings for those who can restore some."""
+    may_restore = visible_fleet().may("recording.edit")
+    return {**STATUSES, DELETED: "Recently deleted"} if may_restore else STATUSES
 
 
 def _query() -> tuple[RecordingQuery, dict[str, str]]:
@@ -115,8 +148,11 @@ def _query() -> tuple[RecordingQuery, dict[str, str]]:
         except ValidationError:
             continue
         kept |= {name: value} if value else {}
+    query: dict[str, object] = {**kept}
+    if request.args.get("status") == DELETED and DELETED in _statuses():
+        kept["status"] = DELETED
     page = max(1, min(request.args.get("page", 1, type=int), 100_000))
-    return RecordingQuery.model_validate({**kept, "page": page, "per_page": PER_PAGE}), kept
+    return RecordingQuery.model_validate({**query, "page": page, "per_page": PER_PAGE}), kept
 
 
 def _page_url(kept: Mapping[str, str], page: int) -> str:

@@ -438,6 +438,26 @@ def test_a_grant_with_the_right_downloads(archive):
     assert mia.ask("PATCH", f"/api/recordings/{archive.own}", json={}).status_code == 403
 
 
+def test_only_those_who_can_restore_see_what_was_deleted(archive, ada):
+    accounts = archive.home.monitor.authenticator.accounts
+    user = add(accounts, "Noa", "viewer", sees_all=False)
+    accounts.grant(user.id, "view", device=1)
+    accounts.grant(user.id, "control", device=2, rights=("record",))
+    noa = Visitor(archive.home, user=user.id)
+    for id in (archive.own, archive.other):
+        assert ada.ask("DELETE", f"/api/recordings/{id}").status_code in (200, 204)
+    try:
+        page = "/recordings?status=deleted"
+        assert f"/recordings/{archive.own}/restore" in ada.get(page).text
+        assert f"/recordings/{archive.other}/restore" in noa.get(page).text
+        for hidden in (noa.get(page), noa.get(f"{page}&camera=1"), archive.ask["Lea"].get(page)):
+            assert f"/recordings/{archive.own}/restore" not in hidden.text
+        assert "Recently deleted" not in archive.ask["Lea"].get(page).text
+    finally:
+        for id in (archive.own, archive.other):
+            ada.ask("POST", f"/api/recordings/{id}/restore")
+
+
 def test_downloads_go_by_number_never_by_path(archive, ada):
     for path in ("../1", "..%2f..%2fetc%2fpasswd", "main.mp4", "-1", "1/../../x"):
         answer = ada.get(f"/v0/api/cctv/recordings/{path}/download/")

@@ -89,6 +89,23 @@ def test_without_script_a_recording_is_protected_deleted_and_restored(archive):
     client.post(f"/recordings/{id}/delete")
 
 
+def test_recently_deleted_recordings_are_listed_and_restored(archive):
+    home, shelf = archive
+    id = shelf.recording(1, MORNING, 5, name="Lorry")
+    visitor = Browser(home.client)
+    home.client.post(f"/recordings/{id}/delete")
+    page = visitor.visit("/recordings?status=deleted&camera=1&day=2026-03-01")
+    rows = [row for row in page.find_one("tbody").find("tr") if "Lorry" in row.text]
+    assert "Gate" in rows[0].text
+    assert "Can be restored until" in page.text
+    assert "Delivery" not in page.find_one("tbody").text
+    assert "No deleted recording matches" in text_of(visitor, "/recordings?status=deleted&camera=2")
+    visitor.press(page.form(f"/recordings/{id}/restore"))
+    assert "Lorry" in text_of(visitor, "/recordings?camera=1")
+    assert "Lorry" not in text_of(visitor, "/recordings?status=deleted")
+    home.client.post(f"/recordings/{id}/delete")
+
+
 def test_without_script_each_recorded_time_is_a_link_that_plays(visitor):
     page = visitor.visit("/recordings/1?day=2026-03-01")
     links = [link for link in page.find("a") if "08:00:00 to" in link.text]

@@ -23,6 +23,7 @@ from video.mp4_boxes import BrokenMp4
 from video.outages import CAUSES, UNKNOWN, UNSCHEDULED
 from video.recorded import RECORDING, Recording
 from video.recording_rows import RecordingFilter
+from video.retention import UNDO_TIME
 from video.stretches import Stretch
 from video.thumbnails import TooBusy
 from web.http.auditing import actor_name, note
@@ -101,8 +102,9 @@ def not_found(id: int) -> HttpError:
 # -- the list --------------------------------------------------------------------------------
 
 
-def filter_of(query: RecordingQuery) -> RecordingFilter:
-    """The recordings that match, among those that this person may see. Raises NotFound."""
+def filter_of(query: RecordingQuery, *, is_deleted: bool = False) -> RecordingFilter:
+    """The recordings that match, among those that this person may see; of the deleted ones, among
+    those that they may restore. Raises NotFound."""
     visible = visible_fleet()
     since, until = query.since, query.until
     if query.day:
@@ -111,17 +113,17 @@ def filter_of(query: RecordingQuery) -> RecordingFilter:
             max(since or bounds.start, bounds.start),
             min(until or bounds.end, bounds.end),
         )
-    return RecordingFilter(_devices(visible, query.camera), query.status, since, until)
+    action = "recording.edit" if is_deleted else "recording.view"
+    devices = _devices(visible, query.camera, action)
+    return RecordingFilter(devices, query.status, since, until, is_deleted)
 
 
-def _devices(visible: VisibleFleet, camera: int | None) -> Sequence[int] | None:
-    redirects = visible.monitor.redirects
-    if camera is not None:
-        return with_merged_ids([visible.device(str(camera)).id], redirects)
-    if not visible.is_limited:
+def _devices(visible: VisibleFleet, camera: int | None, action: str) -> Sequence[int] | None:
+    if camera is None and not visible.is_limited:
         return None
-    seen = [id for id, device in visible.devices().items() if visible.may("recording.view", device)]
-    return with_merged_ids(seen, redirects)
+    devices = visible.devices().values() if camera is None else [visible.device(str(camera))]
+    allowed = [device.id for device in devices if visible.may(action, device)]
+    return with_merged_ids(allowed, visible.monitor.redirects)
 
 
 def day_bounds(day: date, zone: tzinfo | None) -> Stretch:
@@ -139,6 +141,22 @@ def listed(query: RecordingQuery, base: str = OURS) -> tuple[list[RecordingJson]
     rows, total = library().page(filter_of(query), limit, offset)
     name = Names(visible_fleet())
     return [recording_json(row, *name.of(row.recording), base) for row in rows], total
+
+
+def recently_deleted(query: RecordingQuery) -> tuple[list[tuple[RecordingJson, datetime]], int]:
+    """The deleted recordings that this person may restore, as `listed`, each with the time from
+    which it cannot be restored any more."""
+    if not visible_fleet().may("recording.edit"):
+        return [], 0
+    page = query.page or 1
+    wanted = filter_of(query, is_deleted=True)
+    rows, total = library().page(wanted, query.per_page, query.per_page * (page - 1))
+    name = Names(visible_fleet())
+    return [
+        (recording_json(row, *name.of(row.recording)), row.recording.deleted_at + UNDO_TIME)
+        for row in rows
+        if row.recording.deleted_at
+    ], total
 
 
 @dataclass(frozen=True, slots=True)
