@@ -58,7 +58,7 @@ class NoSubStream(NotOpened):
 
 
 class StreamOpener:
-    """`open`, `closed` and `alive` are called from any thread."""
+    """`open`, `end`, `closed` and `alive` are called from any thread."""
 
     def __init__(self, scanner: Scanner, timer: Callable[[], float] = time.monotonic) -> None:
         self._scanner = scanner
@@ -88,6 +88,10 @@ class StreamOpener:
             call.add_done_callback(_close_late)
             call.cancel()
             raise NotOpened(f"not opened within {TIMEOUT:g} s") from None
+
+    def end(self, opened: OpenedStream) -> None:
+        """Send TEARDOWN for a stream that finds no reader, and close its sockets. Never blocks."""
+        end_session(opened.control, opened.media, opened.sockets)
 
     def closed(self, key: StreamKey) -> None:
         """Give the session of a stream back that nobody reads any more."""

@@ -68,6 +68,9 @@ class Opener(Protocol):
     def open(self, key: StreamKey) -> OpenedStream:
         """Open a stream, which takes seconds. Raises NotOpened."""
 
+    def end(self, opened: OpenedStream) -> None:
+        """Send TEARDOWN for a stream that finds no reader, and close its sockets. Never blocks."""
+
     def closed(self, key: StreamKey) -> None:
         """Take the session of a stream back: its sockets are closed. Never blocks."""
 
@@ -321,6 +324,7 @@ class Streams:
         try:
             self.workers.open(number, opened, self._patience_with(stream), is_alone=is_alone)
         except NoWorker:
+            self._opener.end(opened)
             with self._changed:
                 is_lost = number not in self._numbers
                 self._forget_number(stream, number)

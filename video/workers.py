@@ -120,18 +120,16 @@ class Workers:
     ) -> None:
         """Hand an opened stream to a child, which owns its sockets from now on and ends it when it
         is without video for too long. `is_alone`: to a child of its own, for a stream that may have
-        crashed others. Raises NoWorker."""
+        crashed others. Raises NoWorker, and leaves the sockets open then."""
         data = opened.description + opened.rest
         head = {"patience": asdict(patience), **open_head(opened)}
         message = Message(messages.OPEN, number, head, data, opened.sockets)
-        try:
-            with self._lock:
-                worker = self._with_room(is_alone=is_alone)
-                worker.streams.add(number)
-            self._send_first(worker, message)
-        finally:
-            for sock in opened.sockets:
-                sock.close()
+        with self._lock:
+            worker = self._with_room(is_alone=is_alone)
+            worker.streams.add(number)
+        self._send_first(worker, message)
+        for sock in opened.sockets:
+            sock.close()
 
     def _send_first(self, worker: Worker, message: Message) -> None:
         try:

@@ -2,12 +2,13 @@
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import urljoin
 
+from sources.rtsp_play import end_session
 from sources.session_description import parse
 from video.model import NotOpened, OpenedMedium, OpenedStream, StreamKey
 
@@ -23,6 +24,7 @@ class Server:
     seen_alive: set[StreamKey] = field(default_factory=set)
     refusals: dict[StreamKey, int] = field(default_factory=dict)
     refusal: NotOpened | None = None
+    on_opened: Callable[[], object] = lambda: None
     uses_udp: bool = False
 
     def keys(self) -> list[StreamKey]:
@@ -37,7 +39,11 @@ class Server:
         except OSError as error:
             raise NotOpened(f"refused: {error.strerror}") from None
         self.opened.append(key)
+        self.on_opened()
         return stream
+
+    def end(self, opened: OpenedStream) -> None:
+        end_session(opened.control, opened.media, opened.sockets)
 
     def closed(self, key: StreamKey) -> None:
         self.given_back.append(key)

@@ -403,6 +403,20 @@ def test_the_app_keeps_a_stream_ten_seconds_after_its_last_viewer(
             streams.stop()
 
 
+def test_a_stream_that_opens_while_the_monitor_stops_is_ended_in_order(
+    make_streams: MakeStreams,
+) -> None:
+    with SilentCamera() as camera:
+        opener = Server({1: ("127.0.0.1", camera.port, "/")})
+        streams = make_streams(opener)
+        opener.on_opened = streams.workers.stop
+        with streams.watch(FIRST, MP4, "otto"):
+            wait_for(streams, RETRYING, FIRST)
+        until(lambda: opener.opened and camera.open == 0, what="its connection is closed")
+        assert camera.methods.count("TEARDOWN") == 1
+        assert opener.given_back == [FIRST]
+
+
 RTCP = bytes.fromhex("80c80006") + bytes(24)
 LITTLE = b"$\x01" + len(RTCP).to_bytes(2) + RTCP
 SOUND = b"$\x02" + (172).to_bytes(2) + bytes.fromhex("8008000100000000deadbeef") + bytes(160)
