@@ -29,8 +29,8 @@ from sources.rtsp_client import Closed, Pump
 from sources.rtsp_play import Opening, Played, end_session
 from sources.source import Probe, SessionRefused, Source
 from sources.sub_paths import sub_path
-from video.model import NO_SUB, SUB, NotOpened, OpenedMedium, OpenedStream, StreamKey
-from video.outages import CUT, OFF, REFUSED, SERVER
+from video.model import SUB, NotOpened, OpenedMedium, OpenedStream, StreamKey
+from video.outages import CUT, INCOMPLETE, NO_SUB, OFF, REFUSED, RETIRED, SERVER
 
 TIMEOUT = 10.0
 """Seconds for one stream, from the first question to PLAY."""
@@ -53,10 +53,6 @@ NOT_A_REASON = frozenset(("login.none", "identity.unproven"))
 """Findings with which a stream plays all the same."""
 
 
-class NoSubStream(NotOpened):
-    """The device has no small stream: show the large one, and say so."""
-
-
 class StreamOpener:
     """`open`, `end`, `closed` and `alive` are called from any thread."""
 
@@ -73,8 +69,7 @@ class StreamOpener:
         only, which leaves no doubt about a refusal."""
 
     def open(self, key: StreamKey) -> OpenedStream:
-        """Open a stream and wait for it. Give it back with `closed`. Raises NotOpened, and
-        NoSubStream where there is no small one."""
+        """Open a stream and wait for it. Give it back with `closed`. Raises NotOpened."""
         self.closed(key)
         try:
             call = self._scanner.begin(self._open(key))
@@ -162,15 +157,15 @@ class StreamOpener:
         """The device, and how it is asked. Raises NotOpened."""
         device = self._scanner.tracker.devices().get(key.device)
         if device is None:
-            raise NotOpened("this device is no longer in the list")
+            raise NotOpened("this device is no longer in the list", cause=RETIRED)
         entry = self._scanner.prober.entry((device.id, SOURCE))
         if entry is not None:
             return device, entry
         if device.retired_at is not None:
-            raise NotOpened("this device is retired", cause=REFUSED)
+            raise NotOpened("this device is retired", cause=RETIRED)
         if SOURCE not in device.access:
-            raise NotOpened("it has no RTSP connection: enter one on its page", cause=REFUSED)
-        raise NotOpened("its address is not known", cause=REFUSED)
+            raise NotOpened("it has no RTSP connection: enter one on its page", cause=INCOMPLETE)
+        raise NotOpened("its address is not known", cause=INCOMPLETE)
 
     async def _reserve(self, key: StreamKey, owner: int) -> None:
         """Take a session. Raises NotOpened."""
@@ -197,7 +192,7 @@ class StreamOpener:
                 if not attempt.is_missing:
                     raise
                 self._missing[place] = self._timer() + MISSING_LASTS
-        raise NoSubStream(NO_SUB, cause=REFUSED)
+        raise NotOpened("this camera has no sub stream", cause=NO_SUB)
 
     async def _play(
         self, device: Device, entry: QueueEntry, owner: int, attempt: "_Attempt"

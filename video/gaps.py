@@ -12,10 +12,13 @@ from video.outages import (
     DAMAGED,
     DISK,
     EVERYTHING,
+    INCOMPLETE,
     NO_PICTURE,
+    NO_SUB,
     OFF,
     REFUSED,
     RESTARTED,
+    RETIRED,
     RUNNING,
     SERVER,
     UNKNOWN,
@@ -27,7 +30,10 @@ from video.stretches import TOGETHER, Stretch, joined, length, subtract
 STARTS_WITHIN = timedelta(seconds=30)
 """What is missing at the beginning of an expected time for no known reason, up to so long, is the
 time until the first key frame, and no gap."""
-PRIORITY = (SERVER, DISK, DAMAGED, RESTARTED, OFF, REFUSED, NO_PICTURE)
+PRIORITY = (
+    *(SERVER, DISK, DAMAGED, RETIRED, INCOMPLETE, NO_SUB),
+    *(RESTARTED, OFF, REFUSED, NO_PICTURE),
+)
 """Of two causes at a time, the first one explains the other."""
 
 

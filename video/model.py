@@ -16,8 +16,6 @@ from video.outages import OFF
 MAIN, SUB = "main", "sub"
 NAMES = (MAIN, SUB)
 """The streams of a device: the large one, and the small one of a camera that has it."""
-NO_SUB = "this camera has no sub stream"
-"""The reason of a small stream that does not exist."""
 
 OPENING = "opening"
 """The device is being asked for the stream."""
@@ -71,8 +69,8 @@ class NotOpened(Exception):
     """The stream could not be opened; the text is the reason in words.
 
     `wait`: seconds before the next attempt has a meaning, where the device or the monitor tells
-    (no free session, no login left); None for the usual back-off. `cause`: OFF, CUT, REFUSED or
-    SERVER of `video.outages`.
+    (no free session, no login left); None for the usual back-off. `cause`: OFF, CUT, REFUSED,
+    RETIRED, INCOMPLETE, NO_SUB or SERVER of `video.outages`.
     """
 
     def __init__(self, reason: str, wait: float | None = None, cause: str = OFF) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 OFF, RESTARTED, REFUSED, NO_PICTURE = "off", "restarted", "refused", "no_picture"
+RETIRED, INCOMPLETE, NO_SUB = "retired", "incomplete", "no_sub"
 DISK, SERVER, DAMAGED, UNSCHEDULED, UNKNOWN = (
     "disk",
     "server",
@@ -16,6 +17,9 @@ CAUSES = {
     RESTARTED: "Camera restarted",
     REFUSED: "Camera refused the stream",
     NO_PICTURE: "No picture",
+    RETIRED: "Camera retired or removed",
+    INCOMPLETE: "Camera not set up",
+    NO_SUB: "No sub stream",
     DISK: "Disk of the recordings",
     SERVER: "Camera Monitor restarted or was off",
     DAMAGED: "Recorded file is damaged",

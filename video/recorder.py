@@ -19,7 +19,8 @@ from store.sql import Unreachable
 from video import recording_rows, segment_rows
 from video.due import Due, quality_of
 from video.healing import Healed, heal
-from video.model import MAIN, NO_SUB, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
+from video.model import MAIN, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
+from video.outages import NO_SUB
 from video.recorded import AUTO, COMPLETED, FAILED, LOW, MANUAL, SCHEDULE, Recording, Segment
 from video.retention import SEGMENT_SECONDS
 from video.segment_index import SegmentIndex
@@ -429,7 +430,7 @@ class Recorder:
         Unreachable."""
         for item in self._active():
             state = self._streams.state(item.key) if item.key.name == SUB else None
-            if state is None or state.reason != NO_SUB:
+            if state is None or state.cause != NO_SUB:
                 continue
             if item.recording.id:
                 # Without the lock: a database that waits must hold up nobody who asks.

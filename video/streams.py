@@ -39,7 +39,7 @@ from video.model import (
     StreamKey,
     StreamState,
 )
-from video.outages import OFF, SERVER
+from video.outages import SERVER
 from video.rhythm import Patience
 from video.watching import MP4, PictureOptions, Watch
 from video.workers import NoWorker, Workers
@@ -337,7 +337,15 @@ class Streams:
         self.workers.tell(messages.WANT, number, wants)
         return number
 
-    def _retry(self, stream: Stream, reason: str, cause: str, wait: float | None = None) -> None:
+    def _retry(
+        self,
+        stream: Stream,
+        reason: str,
+        cause: str,
+        wait: float | None = None,
+        *,
+        activity: str = RETRYING,
+    ) -> None:
         """Try again after a pause, longer after each failure in a row."""
         stream.is_opening = False
         if self._is_stopped:
@@ -345,7 +353,7 @@ class Streams:
         pause = self._pauses[min(stream.failures, len(self._pauses) - 1)]
         stream.failures += 1
         stream.due = monotonic() + (pause if wait is None else min(wait, MAX_WAIT))
-        self._set(stream, RETRYING, reason, cause=cause)
+        self._set(stream, activity, reason, cause=cause)
         self._changed.notify_all()
 
     # -- what children send ---------------------------------------------------------------
@@ -446,8 +454,7 @@ class Streams:
                 self._begin_again_or_end(stream)
             elif message.head.get("activity") == NO_PICTURE:
                 stream.stalls += has_played
-                self._retry(stream, message.head["reason"], OFF)
-                self._set(stream, NO_PICTURE, message.head["reason"])
+                self._retry(stream, message.head["reason"], "", activity=NO_PICTURE)
             else:
                 self._retry(stream, message.head["reason"], message.head["cause"])
 

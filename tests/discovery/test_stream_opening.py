@@ -12,7 +12,7 @@ import pytest
 
 from discovery import stream_opening
 from discovery.sessions import Stream as Session
-from discovery.stream_opening import NoSubStream, StreamOpener
+from discovery.stream_opening import StreamOpener
 from fleet.model import Access, Device
 from simulators.rtsp import Accounts, RtspDevice, RtspServers, Stream
 from sources import rtsp
@@ -22,7 +22,7 @@ from tests.gst_server import gst_server, needs_gst
 from tests.sources import tls_servers
 from tests.sources.played import StreamReader
 from video.model import MAIN, SUB, NotOpened, OpenedStream, StreamKey
-from video.outages import CUT, OFF, REFUSED, SERVER
+from video.outages import CAUSES, CUT, INCOMPLETE, NO_SUB, OFF, REFUSED, RETIRED, SERVER
 from video.streams import Streams
 from video.watching import MP4
 
@@ -50,8 +50,10 @@ def opener(
     folder: Path, host: str, port: int = PORT, path: str = "/stream1", **more: Any
 ) -> Iterator[tuple[Engine, StreamOpener]]:
     """An engine with one camera whose stream worked before, so that checks take no session, and
-    what opens its streams. `more` are fields of the access, or `links` of the device."""
+    what opens its streams. `more` are fields of the access, or `links` or other `fields` of the
+    device."""
     links, seconds = more.pop("links", {}), more.pop("seconds", rtsp.TIMEOUT)
+    fields = more.pop("fields", {})
     login = {"username": USERNAME, "secret": "1", "secret_host": host}
     given = {**login, "worked_at": fleets.now(), **more}
     access = {"rtsp": Access(port=port, path=path, **given)}
@@ -62,7 +64,7 @@ def opener(
         states={},
         links=links,  # type: ignore[arg-type]
     )
-    fleets.write_fleet(folder / "fleet.json", [device])
+    fleets.write_fleet(folder / "fleet.json", [replace(device, **fields)])
     source = rtsp.source(fleets.now, seconds)
     engine = Engine(folder, fleets.now, source, unseal=lambda id: PASSWORD)  # type: ignore[arg-type]
     try:
@@ -193,7 +195,8 @@ def test_a_password_that_is_changed_while_streams_play_costs_two_refusals(
     serve(camera)
     with opener(tmp_path, camera.address) as (engine, opening):
         engine.scanner.ask([1], ["rtsp"])
-        streams = Streams(opening, fleets.now, pauses=(0.1,))
+        streams, causes = Streams(opening, fleets.now, pauses=(0.1,)), set[str]()
+        streams.on_state(lambda _key, state: causes.add(state.cause))
         streams.start()
         try:
             with streams.watch(LARGE, MP4, "otto"), streams.watch(SMALL, MP4, "otto"):
@@ -212,6 +215,7 @@ def test_a_password_that_is_changed_while_streams_play_costs_two_refusals(
             streams.stop()
         assert not accounts.is_locked
         assert 1 <= accounts.wrong <= 2
+        assert causes == {"", REFUSED}, "it is no camera that cuts its streams"
 
 
 def reasons(streams: Streams) -> list[str]:
@@ -220,8 +224,9 @@ def reasons(streams: Streams) -> list[str]:
 
 def test_what_cannot_be_asked_says_why(tmp_path: Path) -> None:
     with opener(tmp_path, "127.80.9.39") as (engine, streams):
-        with pytest.raises(NotOpened, match="no longer in the list"):
+        with pytest.raises(NotOpened, match="no longer in the list") as error:
             streams.open(StreamKey(7))
+        assert error.value.cause == RETIRED
         with pytest.raises(NotOpened, match="refused") as error:
             streams.open(LARGE)
         assert error.value.cause == CUT, "a camera that restarts does so"
@@ -229,6 +234,25 @@ def test_what_cannot_be_asked_says_why(tmp_path: Path) -> None:
         with pytest.raises(NotOpened, match="stopping") as error:
             streams.open(LARGE)
         assert error.value.cause == SERVER
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "cause"),
+    [
+        ({"retired_at": fleets.now()}, "retired", RETIRED),
+        ({"access": {}}, "no RTSP connection", INCOMPLETE),
+        ({"address": None}, "address is not known", INCOMPLETE),
+    ],
+    ids=["retired", "no connection", "no address"],
+)
+def test_a_camera_that_is_not_asked_is_not_called_one_that_refuses(
+    tmp_path: Path, fields: dict[str, Any], reason: str, cause: str
+) -> None:
+    with opener(tmp_path, "127.80.9.39", fields=fields) as (_engine, streams):
+        with pytest.raises(NotOpened, match=reason) as error:
+            streams.open(LARGE)
+        assert error.value.cause == cause
+        assert cause in CAUSES
 
 
 def test_the_small_stream_is_that_of_the_maker_and_asked_for_once(
@@ -248,8 +272,9 @@ def test_the_small_stream_is_that_of_the_maker_and_asked_for_once(
                     assert reader.read(3, 0)
                 continue
             for _attempt in range(2):
-                with pytest.raises(NoSubStream, match="no sub stream"):
+                with pytest.raises(NotOpened, match="no sub stream") as error:
                     streams.open(SMALL)
+                assert error.value.cause == NO_SUB
             asked = [request.url for request in camera.requests if request.method == "DESCRIBE"]
             assert len([url for url in asked if "subtype=1" in url]) == 1
             assert "stream.path" not in kinds(engine), "the large one is there"

@@ -16,7 +16,6 @@ from tests.video.encoded import MONOTONIC, NOON
 from video import recording_rows, segment_rows
 from video.due import Due
 from video.model import (
-    NO_SUB,
     RETRYING,
     Format,
     SegmentPlan,
@@ -24,6 +23,7 @@ from video.model import (
     StreamKey,
     StreamState,
 )
+from video.outages import NO_SUB
 from video.packets import EncodedPacket
 from video.recorded import Recording, Segment
 from video.recorder import Recorder
@@ -280,7 +280,7 @@ def test_a_camera_without_a_small_stream_is_recorded_by_its_large_one(place: Pla
     small = StreamKey(7, "sub")
     place.recorder.set_due(frozenset({replace(NIGHT, quality="low")}))
     place.recorder.step()
-    place.states[small] = StreamState(RETRYING, START, NO_SUB)
+    place.states[small] = StreamState(RETRYING, START, cause=NO_SUB)
     place.forward(3)
     assert place.cameras[small].is_stopped
     assert not place.cameras[MAIN].is_stopped
@@ -290,7 +290,7 @@ def test_a_camera_without_a_small_stream_is_recorded_by_its_large_one(place: Pla
 def test_a_database_that_waits_holds_up_nobody_who_asks(place: Place) -> None:
     place.recorder.set_due(frozenset({replace(NIGHT, quality="low")}))
     place.recorder.step()
-    place.states[StreamKey(7, "sub")] = StreamState(RETRYING, START, NO_SUB)
+    place.states[StreamKey(7, "sub")] = StreamState(RETRYING, START, cause=NO_SUB)
     asked = list[object]()
     with ThreadPoolExecutor(1) as other:
 

@@ -437,6 +437,8 @@ def test_a_camera_without_video_has_no_picture_and_leaves_nothing(
     with SilentCamera(media) as camera:
         silent = Server(dict.fromkeys(range(20), ("127.0.0.1", camera.port, "/")))
         streams = make_streams(silent, silence=0.2, pauses=(60.0,), workers={"group": 20})
+        seen = set[str]()
+        streams.on_state(lambda _key, state: seen.add(state.activity))
         watches = [streams.watch(StreamKey(number), MP4, "otto") for number in range(20)]
         wait_for(streams, NO_PICTURE, *silent.keys())
         state = streams.state(StreamKey(3))
@@ -450,6 +452,7 @@ def test_a_camera_without_video_has_no_picture_and_leaves_nothing(
         for watch in watches:
             watch.close()
         until(lambda: streams.states() == {})
+    assert RETRYING not in seen, "its outage is one without a picture, and no other"
 
 
 def test_a_picture_that_stops_for_long_is_a_stall(

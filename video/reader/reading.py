@@ -4,7 +4,7 @@ import time
 
 from video.depacketizer import Arrival
 from video.model import NO_PICTURE, RETRYING, LinkCounts
-from video.outages import CUT, OFF, SERVER
+from video.outages import CUT, OFF, REFUSED, SERVER
 from video.reader.connection import Connection, Ended
 from video.reader.pipeline import Pipeline
 from video.rhythm import Patience
@@ -70,7 +70,7 @@ class Reading:
         try:
             self._read(now)
         except Ended as error:
-            self.cause = CUT
+            self.cause = REFUSED if self.refusals else CUT
             self.finish(RETRYING, str(error), "stream", now)
             return
         if self.pipeline.is_done:

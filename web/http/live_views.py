@@ -18,7 +18,6 @@ from fleet.model import Device
 from sources.sub_paths import sub_path
 from video.model import (
     MAIN,
-    NO_SUB,
     PLAYING,
     SUB,
     WAITING,
@@ -28,6 +27,7 @@ from video.model import (
     StreamKey,
     StreamState,
 )
+from video.outages import NO_SUB
 from video.watching import MJPEG, Watch
 from web.http.auditing import note
 from web.http.authentication import client_address
@@ -78,7 +78,7 @@ class LiveView:
         """The next value; None when none came within so many seconds. Goes on with the main stream
         where the camera turns out to have no sub stream."""
         value = self.watch.next(timeout)
-        if isinstance(value, StreamState) and self.key.name == SUB and value.reason == NO_SUB:
+        if isinstance(value, StreamState) and self.key.name == SUB and value.cause == NO_SUB:
             self.visible.monitor.stream_sessions.have_no_sub.add(self.key.device)
             self.begin_again(key=StreamKey(self.key.device, MAIN))
             return self.watch.next(0)
