@@ -16,7 +16,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
 ENCODERS = {
-    "h264": "openh264enc gop-size={gop} bitrate=1000000 ! h264parse ! rtph264pay name=pay0 pt=96",
+    "h264": "openh264enc gop-size={gop} bitrate={bits} ! h264parse ! rtph264pay name=pay0 pt=96",
     "h265": "x265enc key-int-max={gop} tune=zerolatency speed-preset=ultrafast ! h265parse "
     "! rtph265pay name=pay0 pt=96",
     "mjpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26",
@@ -29,7 +29,8 @@ def pipeline(given: argparse.Namespace, codec: str, audio: str) -> str:
     width, _, height = given.size.partition("x")
     caps = f"video/x-raw,format=I420,width={width},height={height},framerate={given.fps}/1"
     source = f"videotestsrc is-live=true pattern={given.pattern} ! {caps}"
-    parts = [f"{source} ! {ENCODERS[codec].format(gop=given.fps * given.gop)}"]
+    coding = {"gop": given.fps * given.gop, "bits": given.bits}
+    parts = [f"{source} ! {ENCODERS[codec].format(**coding)}"]
     if audio:
         parts.append(AUDIO.format(SOUNDS[audio]))
     return f"( {' '.join(parts)} )"
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("--size", default="320x240")
     parser.add_argument("--fps", type=int, default=15)
     parser.add_argument("--gop", type=int, default=2, help="seconds between two key frames")
+    parser.add_argument("--bits", type=int, default=1_000_000, help="a second, of H.264")
     parser.add_argument("--pattern", default="ball", help="of videotestsrc")
     given = parser.parse_args()
     if not given.address.startswith("127."):

@@ -98,8 +98,9 @@ def build_video(
     due_watch = DueWatch(schedules.schedules, fleet.tracker.fleet, clock)
     schedules.on_change = due_watch.wake
     fleet.journal_writer.on_recovery.append(schedules.open)
-    library = open_library(fleet.journal.engine, options.media_dir, clock)
     keeping = _open_keeping(options, clock, fleet, schedules)
+    calls = keeping.proof.calls
+    library = open_library(fleet.journal.engine, options.media_dir, clock, calls)
     keeping.cleaner.on_removed = library.thumbnails.remove
     recorder = Recorder(
         fleet.journal.engine,
@@ -108,6 +109,7 @@ def build_video(
         fleet.tracker.fleet,
         clock,
         keeping.proof.prove,
+        calls=calls,
     )
     recorder.on_change = partial(_tell_recording, fleet, clock)
     due_watch.set_due = recorder.set_due
@@ -143,7 +145,7 @@ def _open_keeping(
         clock,
         proof,
         Cleaner(engine, proof, limits_of(tracker.devices, limits), clock, doubt),
-        CoverageReader(engine, proof.folder, tracker.fleet, clock),
+        CoverageReader(engine, proof.folder, tracker.fleet, clock, proof.calls),
         RecordingWatch(
             tracker.devices, lambda findings: tracker.apply(findings, clock()), clock, monotonic
         ),

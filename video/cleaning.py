@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from fleet.labels import counted
 from video import recording_rows, retention_rows, segment_rows
-from video.folder_proof import FolderProof, NotProved
+from video.folder_proof import FolderProof, NotProved, space_of
 from video.retention import (
     GB,
     Cleanup,
@@ -232,10 +232,9 @@ class Cleaner:
         limits, trouble, disk = self.limits(), "", None
         try:
             if self.proof.is_new():
-                disk = _space_at(self.proof.folder)
+                disk = self.proof.space_before()
             else:
-                with self.proof.opened() as folder:
-                    disk, trouble = space_of(folder), self.proof.shortage
+                disk, trouble = self.proof.space(), self.proof.shortage
         except NotProved as error:
             trouble = str(error)
         uses = self._current_uses()
@@ -255,21 +254,6 @@ class Cleaner:
             known = (now, tuple(retention_rows.uses(self.engine, self.clock())))
             self._uses = known
         return known[1]
-
-
-def space_of(folder: int) -> DiskSpace:
-    """The disk of an open folder. Raises OSError."""
-    disk = os.fstatvfs(folder)
-    return DiskSpace(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
-
-
-def _space_at(path: Path) -> DiskSpace | None:
-    """The disk where a folder will be created; None if that cannot be known."""
-    for folder in (path, *path.parents):
-        with suppress(OSError):
-            disk = os.statvfs(folder)
-            return DiskSpace(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
-    return None
 
 
 def _unlink(folder: int, device: int, name: str) -> None:

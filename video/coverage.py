@@ -8,12 +8,14 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet.model import Fleet
 from video import coverage_rows, outage_rows, plan_rows
 from video.coverage_rows import IndexedFile
+from video.disk_calls import DiskCalls
 from video.due import followed
 from video.gaps import Coverage, coverage
 from video.mp4_boxes import BrokenMp4, boxes
@@ -52,17 +54,19 @@ class CoverageReader:
         folder: Path,
         fleet: Callable[[], Fleet],
         clock: Callable[[], datetime],
+        calls: DiskCalls | None = None,
     ) -> None:
         self._engine = engine
         self._folder = folder
         self._fleet = fleet
         self._clock = clock
+        self._calls = calls or DiskCalls()
 
     def report(
         self, devices: Sequence[int], since: datetime, until: datetime
     ) -> list[CameraCoverage]:
         """The coverage of those of these devices that were to be recorded or have files, in this
-        order. Raises Unreachable."""
+        order. Raises Unreachable, and NotAnswering when the disk does not answer."""
         span = Stretch(since, max(since, min(until, self._clock() - SETTLED)))
         redirects = self._fleet().redirects
         # What became part of it had recordings of its own.
@@ -76,7 +80,7 @@ class CoverageReader:
             files = coverage_rows.files(self._engine, ids, *span)
             if files or expected[device]:
                 outages = outage_rows.between(self._engine, ids, *span)
-                present, damaged, checked = self._opened(files)
+                present, damaged, checked = self._calls.read(partial(self._opened, files))
                 result = coverage(span, expected[device], present, damaged, outages)
                 reports.append(CameraCoverage(device, result, len(files), checked, len(damaged)))
         return reports

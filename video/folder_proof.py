@@ -11,14 +11,17 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
 
 from store.folders import replace_file, sync_folder
+from video.disk_calls import Answer, DiskCalls, NotAnswering, keep
+from video.retention import DiskSpace
 
 log = logging.getLogger(__name__)
 MARKER = ".camera-monitor-recordings"
@@ -61,33 +64,80 @@ class KnownFolder:
 class FolderProof:
     """Proof of the folder of recordings at `folder`, which the first one creates."""
 
-    def __init__(self, folder: Path, data_dir: Path) -> None:
+    def __init__(self, folder: Path, data_dir: Path, calls: DiskCalls | None = None) -> None:
         self.folder = folder.absolute()
         self.data_dir = data_dir
+        self.calls = calls or DiskCalls()
+        """What asks its disk, which may not answer: no method here waits for it without limit."""
         self.trouble = ""
         """The result of the last proof: why nothing can be recorded, or empty."""
         self.shortage = ""
         """Why its disk takes no more recordings though it is not full, as the clean-up says."""
+        self._is_silent = False
         self._lock = Lock()
 
     def prove(self) -> str:
         """The reason why nothing can be recorded there now; empty if it can. It is logged once when
         it appears, and once when it is gone."""
+        was_silent = self._is_silent
         try:
-            if self._remembered() is None:
-                self._create()
-            with self.opened() as handle:
-                trouble = self._space_trouble(handle)
-        except OSError as error:
-            trouble = str(self._not_usable(error))
-        except NotProved as error:
-            trouble = str(error)
-        if trouble and trouble != self.trouble:
+            trouble = self.calls.ask(self._trouble)
+            self._is_silent = False
+        except NotAnswering as error:
+            trouble, self._is_silent = str(self._silent(error)), True
+        # How long it has not answered changes each time.
+        if trouble and trouble != self.trouble and not (was_silent and self._is_silent):
             log.warning("%s", trouble)
         if self.trouble and not trouble:
             log.warning("%s can be used again; recording continues", self.folder)
         self.trouble = trouble
         return trouble
+
+    def _trouble(self) -> str:
+        try:
+            if self._remembered() is None:
+                self._create()
+            handle = self._open()
+            try:
+                return self._space_trouble(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            return str(self._not_usable(error))
+        except NotProved as error:
+            return str(error)
+
+    def space(self) -> DiskSpace:
+        """The disk of the proved folder. Raises NotProved."""
+        return self._asked(self._space)
+
+    def _space(self) -> DiskSpace:
+        handle = self._open()
+        try:
+            return space_of(handle)
+        except OSError as error:
+            raise self._not_usable(error) from error
+        finally:
+            os.close(handle)
+
+    def space_before(self) -> DiskSpace | None:
+        """The disk where the folder will be created; None if that cannot be known. Raises
+        NotProved."""
+        return self._asked(partial(_space_at, self.folder))
+
+    def _asked(
+        self, ask: Callable[[], Answer], discard: Callable[[Answer], object] = keep
+    ) -> Answer:
+        """The answer of the disk. Raises NotProved also when none comes."""
+        try:
+            return self.calls.ask(ask, discard)
+        except NotAnswering as error:
+            raise self._silent(error) from error
+
+    def _silent(self, error: NotAnswering) -> NotProved:
+        return NotProved(
+            f"{error} ({self.folder}). Nothing is recorded until its disk or share does."
+        )
 
     def is_new(self) -> bool:
         """True if nothing was ever recorded to this folder."""
@@ -97,7 +147,7 @@ class FolderProof:
     def opened(self) -> Iterator[int]:
         """A descriptor of the proved folder, which may be full: it stays the same one whatever is
         mounted meanwhile. Raises NotProved, also before the first recording."""
-        handle = self._open()
+        handle = self._asked(self._open, os.close)
         try:
             yield handle
         finally:
@@ -258,3 +308,18 @@ def _read_marker(folder: int) -> Marker:
         os.close(handle)
     id, owner = (*text.split(), "", "")[:2]
     return Marker(id, owner)
+
+
+def space_of(folder: int) -> DiskSpace:
+    """The disk of an open folder. Raises OSError."""
+    disk = os.fstatvfs(folder)
+    return DiskSpace(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
+
+
+def _space_at(path: Path) -> DiskSpace | None:
+    """The disk where a folder will be created; None if that cannot be known."""
+    for folder in (path, *path.parents):
+        with suppress(OSError):
+            disk = os.statvfs(folder)
+            return DiskSpace(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
+    return None

@@ -14,7 +14,7 @@ from store.json_file import CannotKeep
 from store.sql import Unreachable
 from video import link_rows, outage_rows, plan_rows
 from video.camera_plans import CameraPlans
-from video.cleaning import Cleaner, space_of
+from video.cleaning import Cleaner
 from video.coverage import CoverageReader
 from video.due import due_now
 from video.folder_proof import FolderProof, NotProved
@@ -76,6 +76,9 @@ class Keeping:
     def tick(self) -> str:
         """Write what was noted and judge what is due; why that failed, or an empty text."""
         try:
+            # The clean-up, which does the same, can hang in a disk that does not answer.
+            self.outages.note_disk(self.trouble())
+            self.outages.flush()
             self.links.flush()
             self._judge()
         except (Unreachable, CannotKeep) as error:
@@ -105,8 +108,7 @@ class Keeping:
     def segment_seconds(self) -> float:
         """How long a recorded file is, by the size of its disk."""
         try:
-            with self.proof.opened() as folder:
-                return segment_seconds(space_of(folder))
+            return segment_seconds(self.proof.space())
         except NotProved:
             return SEGMENT_SECONDS
 

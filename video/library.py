@@ -4,12 +4,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from video import library_rows, recording_rows, segment_rows
 from video.day_line import DayLine, covered, day_line, day_of
+from video.disk_calls import DiskCalls
 from video.joined_mp4 import JoinedMp4, RecordedFile, join
 from video.library_rows import Content
 from video.mp4_fragments import Scan, scan
@@ -86,7 +88,8 @@ JoinedKey = tuple[datetime, datetime, tuple[FileState, ...]]
 
 @dataclass(slots=True)
 class Library:
-    """Recordings and their files in `folder`. Every method raises store.sql.Unreachable.
+    """Recordings and their files in `folder`. Every method raises store.sql.Unreachable, and those
+    that read files NotAnswering.
 
     `devices`: the number of a camera, and those of records that were merged into it.
     """
@@ -96,6 +99,7 @@ class Library:
     clock: Callable[[], datetime]
     thumbnails: Thumbnails
     scans: ScanCache
+    calls: DiskCalls = field(default_factory=DiskCalls)
     _joined: "OrderedDict[JoinedKey, list[JoinedMp4]]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -177,7 +181,8 @@ class Library:
         """The files of a time as one file, or as several where the format changes; the same for
         each range of bytes that a player asks for, as long as the files on the disk are."""
         files = self.files(devices, stream, since, until)
-        key = (since, until, tuple(state_of(self.path(file)) for file in files))
+        paths = [self.path(file) for file in files]
+        key = (since, until, self.calls.read(lambda: tuple(map(state_of, paths))))
         with self._lock:
             known = self._joined.get(key)
             if known is not None:
@@ -192,7 +197,9 @@ class Library:
 
     def _join(self, files: Sequence[Segment], since: datetime, until: datetime) -> list[JoinedMp4]:
         recorded = [RecordedFile(self.path(file), file.started_at.timestamp()) for file in files]
-        return join(recorded, since.timestamp(), until.timestamp(), self.scans)
+        return self.calls.read(
+            partial(join, recorded, since.timestamp(), until.timestamp(), self.scans)
+        )
 
     def of_recording(self, recording: Recording) -> list[JoinedMp4]:
         """A recording as one file, or as several where the format changes. One that runs ends
@@ -244,7 +251,8 @@ class Library:
         TooBusy."""
         for file in self.files(devices, stream, since, until)[:3]:
             seconds = (since - file.started_at).total_seconds()
-            picture = self.thumbnails.picture(file.id, self.path(file), max(0.0, seconds))
+            make = partial(self.thumbnails.picture, file.id, self.path(file), max(0.0, seconds))
+            picture = self.calls.read(make)
             if picture:
                 return picture
         return None
@@ -264,8 +272,10 @@ def _ranges(
     return ranges
 
 
-def open_library(engine: "Engine", media: Path, clock: Callable[[], datetime]) -> Library:
+def open_library(
+    engine: "Engine", media: Path, clock: Callable[[], datetime], calls: DiskCalls
+) -> Library:
     """The library of the recordings under MEDIA_DIR."""
     scans = ScanCache()
     thumbnails = Thumbnails(media / "thumbnails", scans)
-    return Library(engine, media / "recordings", clock, thumbnails, scans)
+    return Library(engine, media / "recordings", clock, thumbnails, scans, calls)

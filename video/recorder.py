@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from fleet.model import Device, Fleet, Refused
 from store.sql import Unreachable
 from video import recording_rows, segment_rows
+from video.disk_calls import DiskCalls
 from video.due import Due, quality_of
 from video.healing import Healed, heal
 from video.model import MAIN, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
@@ -38,6 +39,8 @@ PROVE_EVERY = 5.0
 """Seconds between two proofs of the folder, while it is used and while it cannot be."""
 CLOSING = 15.0
 """Seconds that the last file of a recording has to be closed, before that is judged."""
+LONGEST_HEALING = 600.0
+"""Seconds for comparing the folder with its index."""
 PATIENCE = 3.0
 """Seconds that a person who stops a recording waits for its last file."""
 CLOCK_STEP = 5.0
@@ -117,6 +120,7 @@ class Recorder:
         clock: Callable[[], datetime],
         prove: Callable[[], str],
         timer: Callable[[], float] = monotonic,
+        calls: DiskCalls | None = None,
     ) -> None:
         self.index = SegmentIndex(engine, folder, timer)
         self.on_change: Callable[[Recording], object] = lambda _recording: None
@@ -128,6 +132,7 @@ class Recorder:
         self._clock = clock
         self._prove = prove
         self._timer = timer
+        self._calls = calls or DiskCalls()
         self._changed = Condition()
         self._running: list[_Running] = []
         self._recorded_streams: dict[StreamKey, _RecordedStream] = {}
@@ -292,7 +297,8 @@ class Recorder:
             self._save_new()
             self.index.flush()
             self._judge_ended()
-            self.index.heal_silent()
+            if not self._trouble:
+                self._heal_silent()
             self._note_outage("")
         except Unreachable as error:
             self._note_outage(str(error))
@@ -417,13 +423,21 @@ class Recorder:
         Unreachable."""
         growing = {(file.device, file.file) for file in self.index.growing()}
         try:
-            healed = heal(self._engine, self._folder, growing)
+            compare = partial(heal, self._engine, self._folder, growing)
+            healed = self._calls.read(compare, LONGEST_HEALING)
         except OSError as error:
             log.warning("Recordings cannot be compared with their index: %s", error)
             return
         self._is_healed = True
         if healed != Healed():
             log.info("Recorded files compared with their index: %s", healed)
+
+    def _heal_silent(self) -> None:
+        """Close the files whose process is gone. Raises Unreachable."""
+        try:
+            self._calls.read(self.index.heal_silent)
+        except OSError as error:
+            log.warning("Files of a process that has ended cannot be read: %s", error)
 
     def _note_missing_streams(self) -> None:
         """Record the main stream of a camera that turns out to have no sub stream. Raises
@@ -449,7 +463,7 @@ class Recorder:
     def _begin(self, key: StreamKey, stream: _RecordedStream) -> None:
         folder = self._folder / str(key.device)
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            self._calls.ask(partial(folder.mkdir, mode=0o700, exist_ok=True))
             plan = SegmentPlan(folder, self.segment_seconds())
             with self._changed:  # so that a report which comes at once finds the lease
                 stream.lease = self._streams.record(key, plan, partial(self._take, key))

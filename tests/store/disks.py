@@ -1,8 +1,11 @@
-"""Disks that are small, full or read-only: real mounts, in the mount namespace of the tests."""
+"""Disks that are small, full or read-only, or that hang: real mounts, in the mount namespace of the
+tests."""
 
+import ctypes
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,25 @@ class Disks:
         self._mounted.append(target)
         if options:
             mount("-o", ",".join(("remount", "bind", *options)), target)
+
+    @contextmanager
+    def hanging(self, folder: Path) -> Iterator[None]:
+        """Whoever asks for this folder waits until the block ends, as behind a share whose server
+        is gone: a file system (FUSE) whose process never answers."""
+        try:
+            device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            pytest.skip(f"needs /dev/fuse: {error.strerror}")
+        options = f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"hanging", os.fsencode(folder), b"fuse", 0, options):
+            os.close(device)
+            pytest.skip(f"cannot mount FUSE: {os.strerror(ctypes.get_errno())}")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+            os.close(device)  # who waits gets an error now
 
     def undo(self) -> None:
         """Undo every mount there, also one over the other."""

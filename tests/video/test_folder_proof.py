@@ -6,11 +6,14 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+from tests.home import until
 from tests.store.disks import Disk, Disks, disks
+from video.disk_calls import DiskCalls, NotAnswering
 from video.folder_proof import KNOWN, MARKER, OWNER, FolderProof, NotProved
 
 __all__ = ["disks"]
@@ -243,3 +246,70 @@ def test_a_data_folder_that_moved_keeps_its_recordings(proof: FolderProof, tmp_p
     assert proof.prove() == ""
     moved = proof.data_dir.rename(tmp_path / "moved")
     assert FolderProof(proof.folder, moved).prove() == ""
+
+
+def test_a_disk_that_hangs_is_waited_for_once_and_comes_back_by_itself(
+    disks: Disks, share: Disk, data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert FolderProof(share.folder, data_dir).prove() == ""
+    calls = DiskCalls(limit=1.0, again=0.5)
+    proof = FolderProof(share.folder, data_dir, calls)
+    with caplog.at_level(logging.WARNING), disks.hanging(share.folder):
+        text = proof.prove()
+        assert text.startswith("The recording folder has not answered for 1 s")
+        assert str(share.folder) in text
+        with pytest.raises(NotProved, match="has not answered"), proof.opened():
+            pass
+        with pytest.raises(NotProved, match="has not answered"):
+            proof.space()
+        with pytest.raises(NotAnswering):
+            calls.read(share.folder.stat)
+        with pytest.raises(NotAnswering):
+            calls.check()
+        until(lambda: "for 2 s" in proof.prove(), what="it is told how long")
+        until(lambda: proof.prove() and len(stuck_calls()) > 2, what="it is tried now and then")
+        assert threading.active_count() < 20
+    until(lambda: proof.prove() == "", what="it is back by itself")
+    assert proof.space().total > 0
+    assert [each.getMessage() for each in caplog.records] == [
+        text,
+        f"{share.folder} can be used again; recording continues",
+    ]
+    until(lambda: not stuck_calls(), what="no thread is left")
+
+
+def stuck_calls() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "disk"]
+
+
+def test_a_long_read_is_no_silence_of_the_disk_and_ends_with_it(
+    disks: Disks, share: Disk, data_dir: Path
+) -> None:
+    calls = DiskCalls(limit=1.0)
+    released = threading.Event()
+    with pytest.raises(NotAnswering):
+        calls.read(released.wait, 0.1)
+    assert calls.silence == 0
+    assert calls.ask(share.folder.is_dir)
+    with disks.hanging(share.folder):
+        asking = threading.Thread(target=FolderProof(share.folder, data_dir, calls).prove)
+        asking.start()
+        with pytest.raises(NotAnswering) as raised:
+            calls.read(released.wait, 60)
+        assert raised.value.seconds < 60
+        asking.join()
+    released.set()
+
+
+def test_what_the_disk_raises_is_raised_and_a_late_answer_is_discarded() -> None:
+    calls, released = DiskCalls(limit=1.0), threading.Event()
+    with pytest.raises(FileNotFoundError):
+        calls.ask(Path("/does/not/exist").stat)
+    assert calls.silence == 0
+    discarded: list[bool] = []
+    with pytest.raises(NotAnswering):
+        calls.ask(released.wait, discarded.append)
+    assert calls.silence > 0
+    released.set()
+    until(lambda: discarded == [True], what="nobody waits for it any more")
+    assert calls.silence == 0

@@ -15,6 +15,7 @@ from fleet.model import Invalid, NotFound, Refused
 from store.json_file import CannotKeep
 from store.sql import Unreachable, Unwritable
 from store.vault import SecretLost
+from video.disk_calls import NotAnswering
 from web.http.invalid import wording
 from web.http.shapes.errors import error_body
 
@@ -93,6 +94,12 @@ def register(app: Flask) -> None:
             str(e),
             "Nothing was changed. Free disk space in DATA_DIR, or allow this user to write "
             "there, then try again.",
+        ),
+    )
+    app.register_error_handler(
+        NotAnswering,
+        lambda e: answer(
+            503, str(e), "Check the disk or the share of MEDIA_DIR. It is asked again by itself."
         ),
     )
     app.register_error_handler(

@@ -16,6 +16,7 @@ from fleet import labels
 from fleet.model import Device, Event
 from video.build import VideoPackage
 from video.day_line import DayLine, day_of, explained
+from video.disk_calls import DiskCalls, NotAnswering
 from video.joined_mp4 import JoinedMp4
 from video.library import Library, Playback
 from video.model import MAIN, NAMES, SUB
@@ -278,18 +279,25 @@ def part_of(recording: Recording, part: int, person: str) -> JoinedMp4:
 
 def send(joined: JoinedMp4, most: int | None = None) -> Response:
     """A joined file, or the range of it that was asked for."""
-    read = partial(_read_or_hang_up, joined, request.path)
+    calls = library().calls
+    calls.check()
+    read = partial(_read_or_hang_up, calls, joined, request.path)
     response, _start = ranged(read, joined.size, joined.etag, MEDIA_TYPE, most)
     response.headers["Cache-Control"] = "private, no-cache, no-transform"
     return response
 
 
-def _read_or_hang_up(joined: JoinedMp4, path: str, start: int, end: int) -> Iterator[bytes]:
-    """The bytes; where a file is gone meanwhile, an end of the connection by which the client sees
-    that some are missing. Raises ConnectionResetError, which the server logs no traceback of."""
+def _read_or_hang_up(
+    calls: DiskCalls, joined: JoinedMp4, path: str, start: int, end: int
+) -> Iterator[bytes]:
+    """The bytes; where a file is gone meanwhile, or its disk does not answer, an end of the
+    connection by which the client sees that some are missing. Raises ConnectionResetError, which
+    the server logs no traceback of."""
+    pieces = joined.read(start, end)
     try:
-        yield from joined.read(start, end)
-    except BrokenMp4 as error:
+        while piece := calls.read(lambda: next(pieces, b"")):
+            yield piece
+    except (BrokenMp4, NotAnswering) as error:
         # Most often it was deleted because of its age, or for space.
         log.warning("%s has ended early: a file of it cannot be read. %s.", path, error)
         raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
