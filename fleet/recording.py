@@ -21,6 +21,16 @@ def parse(value: Any) -> dict[str, Any]:
     return given
 
 
+def is_same(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:
+    """True if a device is recorded and its recordings are kept alike with both settings."""
+    return _effective(before or {}) == _effective(after or {})
+
+
+def _effective(settings: Mapping[str, Any]) -> tuple[bool, str, Any]:
+    quality = settings.get("record_quality") or QUALITIES[-1]
+    return bool(settings.get("auto_record")), quality, settings.get("retention_days")
+
+
 def _check_switch(value: Any) -> None:
     if not isinstance(value, bool):
         raise _invalid("auto_record", "auto_record must be true or false", "Send one of the two.")

@@ -95,6 +95,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         "kind_word": shown_as(device.kind),
         "kind_choices": _kinds(device),
         "recording_form": recording_form(device),
+        "may_set_recording": visible_fleet().may("recording.control", device),
         "store": device.facts.get(LIST, {}).get("store"),
         "is_listed": any(key.startswith("row:") for key in row["identities"]),
         "identity_titles": {key: labels.identity_title(key) for key in row["identities"]},

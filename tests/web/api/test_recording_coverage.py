@@ -9,7 +9,7 @@ import pytest
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from tests.web.browser import read
-from tests.web.closed import Visitor, body_of, visitors
+from tests.web.closed import Visitor, body_of, user_named, visitors
 from video import link_rows, outage_rows, plan_rows, schedule_rows
 from video.build import VideoPackage
 from video.due import Due
@@ -118,6 +118,39 @@ def test_limited_people_see_their_cameras_alone(archive):
     assert body_of(lea.get("/api/recordings/storage"))["path"] == ""
     assert lea.get("/api/cameras/2/link").status_code == 404
     assert lea.get("/api/recordings/coverage?camera=2").status_code == 404
+
+
+def test_recording_settings_are_changed_by_those_who_may_record_alone(archive, ada):
+    gus, accounts = archive.ask["Gus"], archive.home.monitor.authenticator.accounts
+    device, refused = "/api/cameras/1", "Only users who can record this camera"
+    changes = (
+        (device, {"auto_record": True}),
+        (device, {"retention_days": 1}),
+        ("/api/camera/1", {"recording": {"auto_record": True}}),
+    )
+    for path, body in changes:
+        answer = gus.ask("PATCH", path, json=body)
+        assert (answer.status_code, answer.json["error"][: len(refused)]) == (403, refused), path
+    form = {"do": "change", "name": "Gate", "auto_record": "yes", "retention_days": ""}
+    assert gus.ask("POST", "/cameras/1/edit", data=form).status_code == 403
+    assert archive.home.device("1").recording == {}
+    # What is as it was is no change, and an edit without these settings goes on.
+    same = {"auto_record": False, "record_quality": "high", "retention_days": None, "notes": "N"}
+    body_of(gus.ask("PATCH", device, json=same))
+    undo = body_of(ada.ask("PATCH", device, json={"auto_record": True}))["undo"]
+    assert 'name="auto_record"' in ada.get("/cameras/1").text
+    page = gus.get("/cameras/1").text
+    assert 'name="auto_record"' not in page
+    assert refused in page
+    for path, body in (
+        ("/api/undo", {"event": undo[0]}),
+        ("/api/cameras/bulk/undo", {"events": undo}),
+    ):
+        gus.ask("POST", path, json=body)
+        assert archive.home.device("1").recording["auto_record"] is True, path
+    accounts.grant(user_named(archive.home, "Gus").id, "control", device=1, rights=("record",))
+    body_of(gus.ask("POST", "/api/undo", json={"event": undo[0]}))
+    assert not archive.home.device("1").recording.get("auto_record")
 
 
 def test_the_page_says_what_is_missing_and_shows_the_disk(archive, ada):

@@ -97,7 +97,7 @@ def test_recently_deleted_recordings_are_listed_and_restored(archive):
     page = visitor.visit("/recordings?status=deleted&camera=1&day=2026-03-01")
     rows = [row for row in page.find_one("tbody").find("tr") if "Lorry" in row.text]
     assert "Gate" in rows[0].text
-    assert "Can be restored until" in page.text
+    assert "Restore until" in page.text
     assert "Delivery" not in page.find_one("tbody").text
     assert "No deleted recording matches" in text_of(visitor, "/recordings?status=deleted&camera=2")
     visitor.press(page.form(f"/recordings/{id}/restore"))

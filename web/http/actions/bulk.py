@@ -12,7 +12,13 @@ from fleet.fleet_secrets import Seal
 from fleet.model import Access, Device, Edit, Event, Invalid, NotFound, Refused
 from web.http.actions import imports
 from web.http.actions.camera_places import invalid
-from web.http.actions.devices import check_may_connect, check_may_edit, edit_of, needs_full_view
+from web.http.actions.devices import (
+    check_may_connect,
+    check_may_edit,
+    check_may_undo,
+    edit_of,
+    needs_full_view,
+)
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
@@ -270,7 +276,7 @@ def _undo_of(event: Event) -> list[Edit]:
     if editing.is_of_set(event):
         raise Refused("This is an edit of a credential set", "Undo it with POST /api/undo.")
     if event.device is not None:
-        check_may_edit(current_monitor().tracker.device(f"{event.device}"))
+        check_may_undo(event, current_monitor().tracker.device(f"{event.device}"))
     elif not visible_fleet().may("device.add"):
         raise needs_full_view()
     if not visible_fleet().may_move and "site" in event.before:

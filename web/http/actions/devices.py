@@ -7,6 +7,7 @@ from accounts.deletion import Deletion
 from fleet import labels, public
 from fleet.edit import cleaning, editing
 from fleet.model import Device, Edit, Event, NotFound, Refused
+from fleet.recording import is_same
 from video.build import VideoPackage
 from web.http.actions import credentials
 from web.http.auditing import actor_name, note
@@ -45,6 +46,8 @@ def edit_of(device: Device, kind: str, fields: dict[str, Any]) -> Edit:
             # Parents that this person does not see stay.
             fields["parents"] = [*map(_visible_number, fields["parents"])]
             fields["seen_parents"] = [*device.parents]
+    if "recording" in fields and not is_same(fields["recording"], device.recording):
+        check_may_record(device)
     return Edit(kind, f"id:{device.id}", fields, actor_name(), monitor.clock())
 
 
@@ -112,7 +115,7 @@ def undo_edit(monitor: Monitor, sequence: int) -> Edit:
             "Undo it with POST /api/cameras/bulk/undo, or under Settings > Ignored.",
         )
     if event.device is not None:
-        check_may_edit(monitor.tracker.device(f"{event.device}"))
+        check_may_undo(event, monitor.tracker.device(f"{event.device}"))
     if not visible_fleet().may_move and "site" in event.before:
         raise needs_full_view()
     return editing.inverse(event, actor_name(), monitor.clock())
@@ -124,6 +127,13 @@ def find_event(monitor: Monitor, sequence: int) -> Event | None:
     return waiting[0] if waiting else monitor.journal.event(sequence)
 
 
+def check_may_undo(event: Event, device: Device) -> None:
+    """Check the permission to take back the edit of this device. Raises HttpError (403)."""
+    check_may_edit(device)
+    if not is_same(event.before.get("recording"), event.after.get("recording")):
+        check_may_record(device)
+
+
 def check_may_edit(device: Device) -> None:
     """Check the permission to edit this device. Raises HttpError (403)."""
     if not visible_fleet().may("device.edit", device):
@@ -131,6 +141,17 @@ def check_may_edit(device: Device) -> None:
             403,
             "You don't have permission to edit this camera",
             "An administrator can allow it under Settings > Users.",
+        )
+
+
+def check_may_record(device: Device) -> None:
+    """Check the permission to change how this device is recorded: it starts recordings, and lets
+    old ones be deleted. Raises HttpError (403)."""
+    if not visible_fleet().may("recording.control", device):
+        raise HttpError(
+            403,
+            "Only users who can record this camera can change its recording settings",
+            'Ask an administrator for the permission "Record".',
         )
 
 
