@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 GB = 10**9
+UNITS = "B", "kB", "MB", "GB", "TB"
 AUTOMATIC_SHARE, AUTOMATIC_MOST = 0.05, 10 * GB
 """Free space that is kept where no setting says how much: this share of the disk, and the most."""
 BELIEVABLE_FROM = datetime(2020, 1, 1, tzinfo=UTC)
@@ -287,9 +288,9 @@ def next_removal(
 
 
 def size_text(size: float) -> str:
-    """A size for people: "1.2 GB"."""
-    for unit, bytes_ in (("TB", 10**12), ("GB", GB), ("MB", 10**6), ("kB", 1000)):
-        if size >= bytes_:
-            value = size / bytes_
-            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
-    return f"{size:.0f} B"
+    """A number of bytes for people, such as "1.2 GB"."""
+    value, unit = float(size), 0
+    while value >= 999.5 and unit < len(UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    places = 0 if value >= 9.95 or not unit else 1
+    return f"{value:.{places}f} {UNITS[unit]}"

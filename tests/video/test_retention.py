@@ -285,5 +285,6 @@ def test_a_size_limit_is_the_capacity_where_it_is_smaller() -> None:
 
 
 def test_sizes_are_shown_in_two_digits() -> None:
-    texts = [size_text(size) for size in (999, 1500, 12 * MB, 1.25 * GB, 3000 * GB)]
-    assert texts == ["999 B", "1.5 kB", "12 MB", "1.2 GB", "3.0 TB"]
+    sizes = (999, 1500, 9_960_000, 12 * MB, 999_600_000, 1.25 * GB, 3000 * GB)
+    texts = [size_text(size) for size in sizes]
+    assert texts == ["999 B", "1.5 kB", "10 MB", "12 MB", "1.0 GB", "1.2 GB", "3.0 TB"]

@@ -15,6 +15,7 @@ from fleet.natural_order import natural_key
 from video.build import VideoPackage
 from video.model import MAIN, NAMES
 from video.recorded import RECORDING
+from video.retention import size_text
 from web.http.actions import recordings
 from web.http.actions.recordings import CameraDay, library
 from web.http.actions.sharing import create_link
@@ -44,20 +45,10 @@ STATUSES = {"recording": "Recording", "completed": "Completed", "failed": "Faile
 DELETED = "deleted"
 """The filter for recordings that were deleted and can be restored. No recording has it as status.
 """
-UNITS = ("B", "kB", "MB", "GB", "TB")
 MOST_CAMERAS = 500
 LINK_LENGTHS = {60: "1 hour", DAY: "1 day", 7 * DAY: "7 days"}
 """For how many minutes a link can work."""
 LONGEST_URL = 2000
-
-
-def size_text(size: int) -> str:
-    """A number of bytes such as "1.2 GB"."""
-    value, unit = float(size), 0
-    while value >= 999.5 and unit < len(UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    places = 0 if value >= 9.95 or not unit else 1
-    return f"{value:.{places}f} {UNITS[unit]}"
 
 
 @dataclass(frozen=True, slots=True)
