@@ -20,6 +20,7 @@ from video.due import followed
 from video.gaps import Coverage, coverage
 from video.mp4_boxes import BrokenMp4, boxes
 from video.mp4_fragments import opened, read_at
+from video.outages import Outage
 from video.plan_rows import ALWAYS, RETIRED
 from video.schedule import occurrences
 from video.stretches import Stretch, joined, subtract
@@ -61,6 +62,8 @@ class CoverageReader:
         self._fleet = fleet
         self._clock = clock
         self._calls = calls or DiskCalls()
+        self.run: Callable[[], Outage | None] = lambda: None
+        """The time that this server has run until now, which SQL learns each half minute."""
 
     def report(
         self, devices: Sequence[int], since: datetime, until: datetime
@@ -75,11 +78,13 @@ class CoverageReader:
             for device in devices
         }
         expected = self._expected(numbers, span)
+        now = self.run()
+        run = [now] if now and now.began < span.end else []
         reports = []
         for device, ids in numbers.items():
             files = coverage_rows.files(self._engine, ids, *span)
             if files or expected[device]:
-                outages = outage_rows.between(self._engine, ids, *span)
+                outages = [*outage_rows.between(self._engine, ids, *span), *run]
                 present, damaged, checked = self._calls.read(partial(self._opened, files))
                 result = coverage(span, expected[device], present, damaged, outages)
                 reports.append(CameraCoverage(device, result, len(files), checked, len(damaged)))

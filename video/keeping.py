@@ -55,6 +55,7 @@ class Keeping:
 
     def __post_init__(self) -> None:
         self.outages = OutageLog(self.engine, self.clock, monotonic)
+        self.coverage.run = self.outages.run
         self.links = LinkLog(self.engine, self.clock)
 
     def attach(self, streams: Streams, recorder: Recorder) -> None:

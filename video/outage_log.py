@@ -56,6 +56,12 @@ class OutageLog:
         outage_rows.end_all(self._engine, min(last, now) if last else now)
         self._run = Outage(EVERYTHING, "", now, now, RUNNING)
 
+    def run(self) -> Outage | None:
+        """The time that this server has run until now, of which SQL knows the most; None before
+        the beginning."""
+        run = self._run
+        return replace(run, ended=max(self._clock(), run.began)) if run else None
+
     def note(self, key: StreamKey, state: StreamState) -> None:
         """Note what a stream does now."""
         if state.activity in (PLAYING, ENDED):
