@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from threading import Lock
+from typing import Any
 
 from discovery.due_queue import QueueEntry
 from discovery.guarded_probes import with_told_stream
@@ -23,7 +24,7 @@ from discovery.sessions import Stream
 from fleet.access_fields import SUB_PATH
 from fleet.channels import NO_STREAM, SOURCE, STREAM, SUB_STREAM
 from fleet.model import Access, CannotAsk, Device, Finding, Report, Sighting, Target
-from fleet.places import session_owner
+from fleet.places import host_of, session_owner
 from sources import rtsp
 from sources.rtsp_client import Closed, Pump
 from sources.rtsp_play import Opening, Played, end_session
@@ -51,6 +52,9 @@ MISSING_LASTS = 86_400.0
 """Seconds in which a small stream that the device did not have is not asked for again."""
 NOT_A_REASON = frozenset(("login.none", "identity.unproven"))
 """Findings with which a stream plays all the same."""
+Place = tuple[str | None, int | None, str, Any, Any]
+"""Where a stream is by what people and scans say: address, port, path, TLS, path of a small one.
+What opening it teaches is no part of it."""
 
 
 class StreamOpener:
@@ -61,6 +65,7 @@ class StreamOpener:
         self._timer = timer
         self._lock = Lock()
         self._held: dict[StreamKey, tuple[int, Stream]] = {}
+        self._places: dict[StreamKey, Place | None] = {}
         self._proved_at: dict[int, float] = {}
         self._missing: dict[tuple[int, str], float] = {}
         self._pumps = set[asyncio.Task[None]]()
@@ -110,13 +115,16 @@ class StreamOpener:
             call.result(MARGIN)
         return [other for other in others if other != key]
 
-    def alive(self, key: StreamKey, at: float) -> None:
+    def alive(self, key: StreamKey, at: float) -> bool:
         """Note that packets of the stream came at this time of the monotonic clock, so that no
-        check takes a session meanwhile, and, once a minute, that the device was seen."""
+        check takes a session meanwhile, and, once a minute, that the device was seen. False, and
+        nothing noted, when the device is elsewhere now, or no longer asked."""
         with self._lock:
             held = self._held.get(key)
             if held is None:
-                return
+                return True
+            if self._places[key] != _place(self._scanner.tracker.devices().get(key.device)):
+                return False
             # The opening itself proves the device.
             is_due = at - self._proved_at.setdefault(key.device, at) >= PROVES_EVERY
             if is_due:
@@ -125,6 +133,7 @@ class StreamOpener:
         if is_due:
             with suppress(CannotAsk):
                 self._scanner.begin(self._prove(key.device, at))
+        return True
 
     # -- in the loop ---------------------------------------------------------------------
 
@@ -137,6 +146,7 @@ class StreamOpener:
         device, entry = self._asked(key)
         owner = session_owner(device, SOURCE, self._scanner.tracker.devices())
         await self._reserve(key, owner)
+        self._places[key] = _place(device)
         played: Played | None = None
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -269,6 +279,16 @@ class _Attempt:
         kinds = {each.kind for each in reports if isinstance(each, Finding) and not each.cleared}
         self.is_missing = not kinds.isdisjoint(NO_STREAM)
         return [_brief(each) for each in reports if not _is_of_stream(each)]
+
+
+def _place(device: Device | None) -> Place | None:
+    """Where the stream of the device is; None for a device that is not asked for it."""
+    access = device.access.get(SOURCE) if device is not None else None
+    if device is None or access is None or device.retired_at is not None:
+        return None
+    options = access.options
+    host = host_of(device, SOURCE)
+    return host, access.port, access.path, options.get("tls"), options.get(SUB_PATH)
 
 
 def _at(sub: Access, target: Target) -> Target:

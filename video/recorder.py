@@ -322,8 +322,9 @@ class Recorder:
             for item in self._active():
                 self._part(item, expected)
 
-    def _part(self, item: _Running, end: datetime) -> None:
-        """End a recording at this time of the clock that it had, and go on with another one."""
+    def _part(self, item: _Running, end: datetime, device: int | None = None) -> None:
+        """End a recording at this time of the clock that it had, and go on with another one, of
+        another device where one is given."""
         now, timer = self._clock(), self._timer()
         recording = item.recording
         item.ended_at = timer
@@ -331,7 +332,8 @@ class Recorder:
         due_until = None
         if item.deadline is not None:
             due_until = now + timedelta(seconds=item.deadline - timer)
-        following = replace(recording, id=0, started_at=now, due_until=due_until)
+        number = recording.device if device is None else device
+        following = replace(recording, id=0, device=number, started_at=now, due_until=due_until)
         self._running.append(_Running(following, item.deadline))
 
     def _last_file(self, recording: Recording) -> datetime:
@@ -341,7 +343,8 @@ class Recorder:
         return max((file.ended_at for file in files), default=since)
 
     def _end_what_is_over(self) -> None:
-        """End recordings whose time is over, and those of devices that are gone."""
+        """End recordings whose time is over, and those of devices that are gone. One by hand goes
+        on with the record that remains where two were merged."""
         now, fleet = self._timer(), self._fleet()
         with self._changed:
             for item in self._active():
@@ -350,8 +353,17 @@ class Recorder:
                     is_over = now >= item.deadline
                 else:
                     is_over = self._clock() - item.recording.started_at >= PART
-                if is_gone or is_over:
+                remaining = fleet.redirects.get(item.recording.device)
+                if not is_over and remaining is not None and self._can_go_on(item, remaining):
+                    self._part(item, self._clock(), remaining)
+                elif is_gone or is_over:
                     self._end(item)
+
+    def _can_go_on(self, item: _Running, device: int) -> bool:
+        """True for a recording by hand where no other one by hand runs."""
+        others = (other.recording.kind for other in self._of(device))
+        is_free = _is_in_service(self._fleet(), device) and MANUAL not in others
+        return item.recording.kind == MANUAL and is_free
 
     def _end(self, item: _Running) -> None:
         if item.ended_at is None:

@@ -77,8 +77,9 @@ class Opener(Protocol):
     def refused(self, key: StreamKey, number: int) -> Sequence[StreamKey]:
         """Count logins that were refused while a stream played; the other streams of its device."""
 
-    def alive(self, key: StreamKey, at: float) -> None:
-        """Note that packets came at this time of the monotonic clock."""
+    def alive(self, key: StreamKey, at: float) -> bool:
+        """Note that packets came at this time of the monotonic clock. False when they come from
+        where the device is no longer: the stream is to be opened again."""
 
 
 class Streams:
@@ -420,7 +421,16 @@ class Streams:
                     stream.alive_at = packet_at
                     alive.append((stream.key, packet_at))
         for key, at in alive:
-            self._opener.alive(key, at)
+            if not self._opener.alive(key, at):
+                self._reopen(key)
+
+    def _reopen(self, key: StreamKey) -> None:
+        """Close a stream that plays, and open it where its device is now."""
+        with self._changed:
+            stream = self._streams.get(key)
+            if stream is not None and stream.number and not stream.is_closing:
+                stream.is_closing = True
+                self.workers.tell(messages.CLOSE, stream.number)
 
     def _note_segment(self, head: Mapping[str, Any]) -> None:
         values = dict(head)

@@ -13,7 +13,7 @@ import pytest
 from discovery import stream_opening
 from discovery.sessions import Stream as Session
 from discovery.stream_opening import StreamOpener
-from fleet.model import Access, Device
+from fleet.model import Access, Device, Edit
 from simulators.rtsp import Accounts, RtspDevice, RtspServers, Stream
 from sources import rtsp
 from tests.discovery import listed as fleets
@@ -339,6 +339,31 @@ def test_a_stream_that_is_read_moves_when_its_camera_was_seen(tmp_path: Path, se
         assert record(engine).last_seen == seen_at, "it was proved by the opening"
         streams.alive(LARGE, opened_at + 60)
         assert until(lambda: record(engine).last_seen != seen_at)
+
+
+@pytest.mark.parametrize(
+    ("change", "fields", "is_same"),
+    [
+        ("change", {"source": "rtsp", "path": "/stream2"}, False),
+        ("change", {"name": "Gate"}, True),
+        ("retire", {}, False),
+        ("delete", {}, False),
+    ],
+)
+def test_a_stream_is_opened_again_where_its_camera_is_elsewhere(
+    tmp_path: Path, serve: Serve, change: str, fields: dict[str, Any], is_same: bool
+) -> None:
+    camera = RtspDevice("127.80.9.47", streams={"/stream1": Stream()})
+    serve(camera)
+    with (
+        opener(tmp_path, camera.address) as (engine, streams),
+        StreamReader(streams.open(LARGE)),
+    ):
+        record(engine)
+        assert streams.alive(LARGE, time.monotonic()), "what the opening taught moves nothing"
+        edit = Edit(change, "id:1", fields, "otto", fleets.now())
+        engine.tracker.apply([edit], fleets.now())
+        assert streams.alive(LARGE, time.monotonic()) == is_same
 
 
 def test_a_camera_that_wants_udp_is_remembered_so(tmp_path: Path, serve: Serve) -> None:

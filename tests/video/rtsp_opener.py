@@ -22,6 +22,7 @@ class Server:
     opened: list[StreamKey] = field(default_factory=list)
     given_back: list[StreamKey] = field(default_factory=list)
     seen_alive: set[StreamKey] = field(default_factory=set)
+    moved: set[StreamKey] = field(default_factory=set)
     refusals: dict[StreamKey, int] = field(default_factory=dict)
     refusal: NotOpened | None = None
     on_opened: Callable[[], object] = lambda: None
@@ -39,6 +40,7 @@ class Server:
         except OSError as error:
             raise NotOpened(f"refused: {error.strerror}") from None
         self.opened.append(key)
+        self.moved.discard(key)
         self.on_opened()
         return stream
 
@@ -52,8 +54,9 @@ class Server:
         self.refusals[key] = self.refusals.get(key, 0) + number
         return [other for other in self.keys() if other != key]
 
-    def alive(self, key: StreamKey, at: float) -> None:
+    def alive(self, key: StreamKey, at: float) -> bool:
         self.seen_alive.add(key)
+        return key not in self.moved
 
 
 def pair(host: str) -> list[socket.socket]:

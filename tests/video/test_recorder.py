@@ -419,6 +419,28 @@ def test_a_camera_that_is_deleted_is_recorded_no_longer(place: Place) -> None:
     assert place.statuses() == [("Manual recording", "completed")]
 
 
+def test_a_recording_by_hand_goes_on_with_the_record_that_remains(place: Place) -> None:
+    place.recorder.start_recording(GATE, minutes=1)
+    place.forward(20)
+    place.fleet = Fleet(devices={8: YARD}, redirects={7: 8})
+    place.forward(60)
+    rows = sorted(place.recordings(), key=lambda row: row.started_at)
+    assert [(row.device, row.status) for row in rows] == [(7, "completed"), (8, "completed")]
+    assert rows[1].ended_at == START + timedelta(seconds=60)
+
+
+def test_of_two_recordings_by_hand_of_merged_records_one_goes_on(place: Place) -> None:
+    for device in (GATE, YARD):
+        place.recorder.start_recording(device, minutes=1)
+    place.forward(20)
+    place.fleet = Fleet(devices={8: YARD}, redirects={7: 8})
+    place.forward(10)
+    assert sorted((row.device, row.status) for row in place.recordings()) == [
+        (7, "completed"),
+        (8, "recording"),
+    ]
+
+
 @pytest.mark.parametrize("devices", [{8: YARD}, {7: replace(GATE, retired_at=START), 8: YARD}])
 def test_a_camera_that_is_gone_begins_no_recording_though_its_schedule_is_due(
     place: Place, devices: dict[int, Device]

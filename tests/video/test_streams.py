@@ -205,6 +205,21 @@ def test_a_stream_over_udp_plays(make_streams: MakeStreams, server: Server, gst:
     until(lambda: streams.states() == {} and connections_to(gst) == 0, what="it is closed")
 
 
+def test_a_stream_is_opened_again_where_its_camera_is_now(
+    make_streams: MakeStreams, server: Server, gst: int
+) -> None:
+    streams = make_streams()
+    with streams.watch(FIRST, MP4, "otto") as watch:
+        played(watch, 5)
+        server.places[1] = (ADDRESS, gst, "/two")
+        server.moved.add(FIRST)
+        until(lambda: server.opened == [FIRST, FIRST], what="it is opened again")
+        until(lambda: connections_to(gst) == 1, what="nothing is read at the old place")
+        assert isinstance(next_of(Init, watch), Init)
+        wait_for(streams, PLAYING, FIRST)
+    assert server.given_back == [FIRST]
+
+
 def test_a_clock_that_is_set_restarts_nothing(make_streams: MakeStreams, server: Server) -> None:
     start, calls = datetime.now(UTC), itertools.count()
     streams = make_streams(clock=lambda: start + timedelta(hours=next(calls) * (-1) ** next(calls)))

@@ -76,8 +76,13 @@ class LiveView:
 
     def next(self, timeout: float) -> Init | Fragment | Picture | StreamState | None:
         """The next value; None when none came within so many seconds. Goes on with the main stream
-        where the camera turns out to have no sub stream."""
+        where the camera turns out to have no sub stream, and with the record that remains where
+        two were merged."""
         value = self.watch.next(timeout)
+        remaining = self.visible.monitor.redirects.get(self.key.device)
+        if isinstance(value, StreamState) and remaining is not None:
+            self.begin_again(key=StreamKey(remaining, self.key.name))
+            return self.watch.next(0)
         if isinstance(value, StreamState) and self.key.name == SUB and value.cause == NO_SUB:
             self.visible.monitor.stream_sessions.have_no_sub.add(self.key.device)
             self.begin_again(key=StreamKey(self.key.device, MAIN))

@@ -4,6 +4,9 @@ A link has the number of the recording, when it ends, and the user (and the toke
 who made it, signed with a key that is derived from that of the sessions. It plays as long as that
 user may share the recording and it is not deleted. It ends with the token that made it, and with
 the password of its user. The signature is in the query, which is never logged.
+
+Its end is a time of the wall clock, the only one that outlasts a restart: a clock that is set back
+by an hour lets it play for an hour longer. What is being downloaded at its end is sent whole.
 """
 
 import hashlib

@@ -237,6 +237,18 @@ def _views_of_gate(monitor: Running) -> list[str]:
     return [entry["text"] for entry in entries if "Camera 1 (main)" in entry["text"]]
 
 
+def test_a_view_goes_on_with_the_record_that_remains(monitor: Running) -> None:
+    until_nobody_watches(monitor)
+    with following(monitor, f"/api/live?tiles={JPEG}:main") as page:
+        until(lambda: page.frames(0, PICTURE), what="the camera plays")
+        merged = monitor.request("POST", f"/api/camera/{GATE}/merge", {"with": JPEG}).json
+        until(lambda: [row["camera"] for row in active(monitor)] == [GATE], what="the other one")
+        count = len(page.frames(0, PICTURE))
+        until(lambda: len(page.frames(0, PICTURE)) > count, what="it plays")
+        assert not page.has_ended
+    assert monitor.request("POST", "/api/undo", {"event": merged["undo"]}).status == 200
+
+
 def test_a_view_ends_with_the_right_to_it(monitor: Running) -> None:
     """Last: from here on the monitor has accounts."""
     ada = {"username": "Ada", "password": PASSWORD, "role": "admin"}
