@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import re
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -65,7 +66,11 @@ class Visitor:
         client = self.home.app.test_client(use_cookies=False)
         headers = {**self.key(), **more.pop("headers", {})}
         base = {"REMOTE_ADDR": address}
-        return client.open(path, method=method, headers=headers, environ_base=base, **more)
+        answer = client.open(path, method=method, headers=headers, environ_base=base, **more)
+        # What is not read to its end is over when nobody holds it, like a connection.
+        if close := getattr(answer.response, "close", None):
+            weakref.finalize(answer, close)
+        return answer
 
     def get(self, path: str, **more: Any) -> TestResponse:
         return self.ask("GET", path, **more)
