@@ -130,7 +130,7 @@ def _statuses() -> dict[str, str]:
 
 
 def _query() -> tuple[RecordingQuery, dict[str, str]]:
-    """The filter in the URL; what does not fit there is left out rather than refused."""
+    """The filter in the URL; invalid values are left out rather than refused."""
     kept: dict[str, str] = {}
     for name in ("camera", "day", "status"):
         value = request.args.get(name, "")
@@ -183,11 +183,11 @@ def _part(part: PartJson) -> Part:
 
 
 def _trouble(row: RecordingJson) -> str:
-    """Why nothing arrives that a running recording could have, or what it has failed for."""
+    """Why a running recording receives no video, or why one has failed."""
     if row["status"] != RECORDING:
         return row["reason"]
     reason = current_monitor().packages.find(VideoPackage).recorder.trouble(row["camera"])
-    return f"Nothing arrives: {reason}" if reason else row["reason"]
+    return f"No video received: {reason}" if reason else row["reason"]
 
 
 def _cameras() -> list[tuple[int, str]]:
@@ -210,7 +210,7 @@ def _cameras() -> list[tuple[int, str]]:
 @bp.post("/recordings/<int:id>/protect")
 @needs("recording.edit")
 def protect(id: int) -> Response:
-    """Protect a recording, or no longer."""
+    """Protect a recording, or end its protection."""
     recordings.change(id, RecordingChange(protected=request.form.get("protected") == "yes"))
     return redirect(_back(), 303)
 

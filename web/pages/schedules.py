@@ -44,7 +44,7 @@ QUALITY_TITLES = {
     "": "As set for each camera",
     "high": "High (main stream)",
     "medium": "Medium (main stream)",
-    "low": "Low (small stream)",
+    "low": "Low (sub stream)",
 }
 DONE = {
     "added": "Schedule created",
@@ -105,7 +105,7 @@ def _view(item: ScheduleItem) -> ScheduleView:
     schedule, now = item.stored.schedule, current_monitor().clock()
     names = [*item.cameras.values()]
     if item.hidden:
-        names.append(f"{item.hidden} that you do not see")
+        names.append(f"{item.hidden} that you cannot see")
     monday = first_day_shown(schedule, now)
     return ScheduleView(
         item=item,
@@ -149,7 +149,7 @@ def _moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
 
 
 def _shares(item: ScheduleItem) -> str:
-    """With what the schedule shares a recording, in words."""
+    """What else records the same cameras at the same time, in words."""
     names = [f"“{other.name}”" for other in item.shares_with]
     devices = visible_fleet().devices()
     always = [id for id in item.cameras if is_always_recorded(devices[id])]

@@ -167,7 +167,7 @@ def test_pages_say_that_nothing_arrives_for_a_running_recording(monitor: Running
         monitor.get(page).body.decode() for page in (f"/cameras/{number}", "/recordings")
     )
     assert f"Nothing is being recorded now: {reason}" in details
-    assert f"Nothing arrives: {reason}" in rows
+    assert f"No video received: {reason}" in rows
     assert monitor.request("POST", f"{path}/stop_recording/", {}).status == 200
 
 

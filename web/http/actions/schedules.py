@@ -209,7 +209,7 @@ def _not_allowed(device: Device) -> HttpError:
     if device.id not in visible_fleet().devices():
         return HttpError(
             403,
-            "This schedule also records cameras that you do not see",
+            "This schedule also records cameras that you cannot see",
             "An administrator can change it, or create a schedule for your cameras alone.",
         )
     if visible_fleet().may(EDIT, device):

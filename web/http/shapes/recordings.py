@@ -23,7 +23,7 @@ StreamName = Literal["main", "sub"]
 
 
 def zone_named(name: str) -> ZoneInfo | None:
-    """The zone of that name; None, that of this server, for none. Raises ValueError."""
+    """The zone of this name; None without a name, for that of this server. Raises ValueError."""
     if not name:
         return None
     try:
@@ -35,7 +35,9 @@ def zone_named(name: str) -> ZoneInfo | None:
 class ZoneQuery(Query):
     """The zone of a day."""
 
-    zone: str = Field("", max_length=60, description="Such as Europe/Berlin; this server's.")
+    zone: str = Field(
+        "", max_length=60, description="Such as Europe/Berlin; by default this server's."
+    )
 
     @field_validator("zone")
     @classmethod
@@ -59,7 +61,7 @@ class RecordingQuery(ZoneQuery):
 class DayQuery(ZoneQuery):
     """Which stream, and the zone of the day."""
 
-    stream: StreamName | None = Field(None, description="Without it, that which has more.")
+    stream: StreamName | None = Field(None, description="By default the one with more recordings.")
 
 
 class MomentQuery(Query):
@@ -84,13 +86,13 @@ class SpanQuery(Query):
 
 
 class PartQuery(Query):
-    """Which part, of a recording whose format changed."""
+    """Which part of a recording whose format changed."""
 
     part: int = Field(1, ge=1, le=10_000)
 
 
 class LinkQuery(Query):
-    """The signed values of a link, as it was given out."""
+    """The signed values of a link, as it was created."""
 
     until: int = Field(ge=0, le=2**40)
     user: int = Field(ge=0, le=2**31 - 1)
@@ -100,14 +102,14 @@ class LinkQuery(Query):
 
 
 class RecordingChange(Strict):
-    """What is changed; what is left out stays."""
+    """The fields to change; the others keep their values."""
 
     name: str | None = Field(None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
     protected: bool | None = None
 
 
 class LinkBody(Strict):
-    """For how long a link plays."""
+    """How long a link is valid."""
 
     minutes: int = Field(60, ge=1, le=MOST_MINUTES, description=f"{DAY} is a day.")
 

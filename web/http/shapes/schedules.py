@@ -70,9 +70,9 @@ CameraKey = Annotated[int, Field(ge=1, le=2**31 - 1)] | Annotated[str, Field(max
 
 
 class ScheduleFields(SentBack, Strict):
-    """A schedule. `camera` is the number or the MAC of one camera, `cameras` are those of several.
+    """A schedule. `camera` is the number or the MAC of one camera, `cameras` is a list of them.
     Times and dates are those of a clock in `timezone`. An end that is not later than the start is
-    on the next day. What an answer has besides these fields may be sent back; it has no effect."""
+    on the next day. Other fields of a response can be sent back; they have no effect."""
 
     name: str | None = Field(None, max_length=LONGEST_NAME)
     camera: CameraKey | None = None
@@ -97,7 +97,7 @@ class ScheduleFields(SentBack, Strict):
 
 
 class UndoChange(Strict):
-    """The `revision` to which the change led that is undone."""
+    """The `revision` of the change to undo."""
 
     revision: int = Field(ge=1, le=2**31 - 1)
 
@@ -111,7 +111,7 @@ class ScheduleQuery(Query):
 
 
 class ScheduleRow(TypedDict):
-    """A schedule. `camera` is the first of `cameras`; both leave out those that the person does not
+    """A schedule. `camera` is the first of `cameras`; both leave out cameras that the user cannot
     see. `due_until` and `next_run` are null where there is no end or no other start."""
 
     id: int
@@ -139,13 +139,13 @@ class ScheduleRow(TypedDict):
 
 
 class SavedSchedule(ScheduleRow):
-    """The same after it was saved. `warnings`: what of the request has no effect."""
+    """A schedule that was saved. `warnings`: the parts of the request that have no effect."""
 
     warnings: list[str]
 
 
 class ScheduleDeleted(TypedDict):
-    """`revision` undoes it."""
+    """A schedule that was deleted. Undo it with `revision`."""
 
     success: bool
     message: str

@@ -1,4 +1,4 @@
-"""Live video as JSON: the state of a stream, what it is called, and who watches it."""
+"""Live video as JSON: the state of a stream, its format, and who watches it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,14 +23,16 @@ Quality = Literal["main", "sub"]
 class StreamQuery(Query):
     """Which stream of the camera."""
 
-    quality: Quality = Field("main", description="`sub`: the small one, where there is one.")
+    quality: Quality = Field("main", description="`sub`: the sub stream, if there is one.")
 
 
 class PictureQuery(StreamQuery):
-    """Which stream, and how large and how often its pictures are at the most."""
+    """Which stream, and the largest width and rate of its pictures."""
 
     width: int | None = Field(None, ge=16, le=10_000, description="Pixels; 1280 by default.")
-    rate: float | None = Field(None, gt=0, le=100, description="Pictures per second; 10.")
+    rate: float | None = Field(
+        None, gt=0, le=100, description="Pictures per second; 10 by default."
+    )
 
 
 class TilesQuery(Query):
@@ -67,7 +69,7 @@ class StreamInfo(TypedDict):
 
 
 class InitHead(TypedDict):
-    """What follows in a stream of fragments: its type for MediaSource, and its parts."""
+    """The format of the fragments that follow. `type` is for MediaSource."""
 
     type: str
     video: str
@@ -77,7 +79,7 @@ class InitHead(TypedDict):
 
 
 class StreamSessionRow(TypedDict):
-    """Somebody who watches a camera, or did. `kind`: `mp4`, `mjpeg`, or `wall` for a tile of a
+    """A live view that runs or has ended. `kind`: `mp4`, `mjpeg`, or `wall` for a tile of a
     page; `seconds`: how long; `sent`: bytes."""
 
     id: int
