@@ -130,6 +130,16 @@ def test_the_day_says_what_is_missing_and_that_a_day_has_nothing(visitor):
     assert visitor.client.get("/recordings/99").status_code == 404
 
 
+def test_the_day_says_what_was_deleted(archive, clips):
+    home, shelf = archive
+    at = MORNING + timedelta(hours=2)
+    shelf.segment(1, at, 20, clips / "film.mp4", rate=10.0)
+    id = shelf.recording(1, at, 20, name="Parcel")
+    home.client.post(f"/recordings/{id}/delete")
+    text = text_of(Browser(home.client), "/recordings/1?day=2026-03-01")
+    assert "10:00:00 to 10:00:20 20 s, Deleted by a user" in text
+
+
 def test_a_recording_of_two_formats_offers_its_parts_and_a_link_to_each(archive, clips, tmp_path):
     home, shelf = archive
     clip(tmp_path, "large.mp4", 4, sound=False, picture="testsrc2=s=96x64:r=10")

@@ -46,6 +46,8 @@ from web.http.visible_fleet import VisibleFleet, visible_fleet, with_merged_ids
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "video/mp4"
 MOST_LISTED = 1000
+DELETED = "Deleted by a user"
+"""Why a part of a day that was recorded is not there."""
 MOST_EVENTS = 500
 CHUNKS_AT_ONCE = 4 << 20
 """Bytes of one answer to a player: it asks for the next ones when it needs them, so that no thread
@@ -420,11 +422,23 @@ def camera_day(device: Device, stream: str | None, day: date, zone: tzinfo | Non
     rows, _total = library().page(wanted, MOST_LISTED)
     name = Names(visible_fleet())
     recordings = [recording_json(row, *name.of(row.recording)) for row in rows]
-    gaps = explained(line.missing, _causes(device, bounds), CAUSES[UNKNOWN])
+    causes = [*_causes(device, bounds), *_deleted(device, bounds)]
+    gaps = explained(line.missing, causes, CAUSES[UNKNOWN])
     has_other = any(lines[name].present for name in NAMES if name != stream)
     return CameraDay(
         device, stream, day, line, gaps, recordings, _events(device, bounds), has_other
     )
+
+
+def _deleted(device: Device, day: Stretch) -> list[tuple[Stretch, str]]:
+    """The parts of a day whose recordings were deleted and can be restored."""
+    wanted = RecordingFilter(devices_behind(device), "", day.start, day.end, is_deleted=True)
+    rows, _total = library().page(wanted, MOST_LISTED)
+    return [
+        (Stretch(row.recording.started_at, row.recording.ended_at), DELETED)
+        for row in rows
+        if row.recording.ended_at
+    ]
 
 
 def _causes(device: Device, day: Stretch) -> list[tuple[Stretch, str]]:
