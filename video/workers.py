@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock, Thread, current_thread
@@ -34,6 +34,9 @@ IDLE = 30.0
 """Seconds that a child without streams waits for the next one."""
 STOP_WITHIN = 5.0
 """Seconds that the children have to close their files and their sessions."""
+KILLED_WITHIN = 2.0
+"""Seconds that a killed child is waited for: the kernel ends none inside of a call to a disk that
+does not answer."""
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 """All that a child knows of the monitor's environment, which holds secrets."""
 
@@ -76,12 +79,16 @@ class Worker:
             raise Closed("it does not read") from None
 
     def reap(self, seconds: float) -> int:
-        """Its exit code; it is killed when it has not ended by then."""
-        try:
+        """Its exit code; it is killed when it has not ended by then. One that cannot end even so is
+        left behind."""
+        with suppress(subprocess.TimeoutExpired):
             return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
+        self.process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(KILLED_WITHIN)
+        log.warning("The killed process %d has not ended yet: a disk holds it", self.process.pid)
+        Thread(target=self.process.wait, name="killed", daemon=True).start()
+        return -signal.SIGKILL
 
 
 class Workers:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,15 @@ import socket, sys, time
 socket.socket(fileno=int(sys.argv[1])).sendall(b"\\xff" * 100)
 time.sleep(600)
 """
+HOLDING = """
+import ctypes, sys
+PTRACE_SEIZE = 0x4206
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+ptrace.argtypes = (ctypes.c_long,) * 4
+print(ptrace(PTRACE_SEIZE, int(sys.argv[1]), 0, 0), flush=True)
+sys.stdin.read()
+"""
+"""A program that keeps a process from ending for whoever started it, as a disk does that hangs."""
 Make = Callable[..., Workers]
 
 
@@ -63,6 +73,29 @@ def test_a_child_that_hangs_holds_up_no_stop(make: Make, monkeypatch: pytest.Mon
         os.kill(pid, 0)
     with pytest.raises(NoWorker, match="stopping"):
         workers.prepare()
+
+
+def test_a_killed_child_that_cannot_end_holds_up_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KILLED_WITHIN", 0.2)
+    beats: list[Message] = []
+    workers = make(beats.append, silence=3.0)
+    until(lambda: beats, what="it runs")
+    [pid] = workers.processes()
+    command = [sys.executable, "-c", HOLDING, str(pid)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        if holder.stdout.readline() != "0\n":
+            pytest.skip("needs ptrace")
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not workers.processes(), what="it is given up")
+        until(lambda: not workers._threads, what="its thread has told that its streams are lost")
+        assert Path(f"/proc/{pid}").exists(), "it has not ended"
+        holder.stdin.close()
 
 
 def test_where_memory_runs_out_a_child_is_ended_and_not_the_monitor(make: Make) -> None:

@@ -330,7 +330,8 @@ def test_a_file_that_vanishes_while_it_is_sent_is_one_line_in_the_log(archive, a
     archive.shelf.segment(1, at, 6, files / "six.mp4")
     last = archive.shelf.segment(1, at + timedelta(seconds=6), 4, files / "four.mp4")
     url = f"/api/recordings/{archive.shelf.recording(1, at, 10)}/download"
-    chunks = iter(ada.get(url).response)
+    answer = ada.get(url)
+    chunks = iter(answer.response)
     next(chunks)
     (archive.shelf.folder / "1" / last.file).unlink()
     with pytest.raises(ConnectionResetError):  # the server then closes the connection
