@@ -1,5 +1,6 @@
 """Cut off long responses whose client reads nothing any more or has lost its permission."""
 
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
+log = logging.getLogger(__name__)
 CHECK_EVERY = 0.5
 CLIENT_TIMEOUT = 10.0
 """Seconds after which a client that takes nothing is cut off."""
@@ -68,4 +70,11 @@ class Watchdog:
 
     @staticmethod
     def _is_over(response: GuardedResponse, since: float) -> bool:
-        return time.monotonic() - since > CLIENT_TIMEOUT or not response.may_go_on()
+        if time.monotonic() - since > CLIENT_TIMEOUT:
+            return True
+        try:
+            return not response.may_go_on()
+        except Exception:
+            # Without this thread nobody would be cut off any more.
+            log.exception("A response is ended: whether it may go on cannot be told")
+            return True

@@ -18,6 +18,8 @@ from tests.video.recorded_files import Shelf, clip
 from tests.web.closed import Visitor, body_of, visitors
 from video import recording_rows
 from video.build import VideoPackage
+from web.http.actions.recordings import may_still
+from web.http.visible_fleet import visible_to
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MORNING = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -353,6 +355,15 @@ def test_a_number_that_no_database_holds_is_that_of_nothing(archive, ada):
                 answer = ada.ask(method, path, json={})
                 assert answer.status_code == 404, path
     assert len(asked) > 20
+
+
+def test_the_watchdog_asks_for_the_right_to_a_download_without_a_request(archive):
+    monitor = archive.home.monitor
+    accounts = monitor.authenticator.accounts
+    user = accounts.by_name("Ada")
+    person = accounts.snapshot.person(user.id, proof=user.password)
+    recording = monitor.packages.find(VideoPackage).library.find(archive.own)
+    assert may_still(visible_to(monitor, person), recording)
 
 
 # -- changes ---------------------------------------------------------------------------------

@@ -72,6 +72,22 @@ def test_whose_right_has_ended_is_cut_off_in_the_middle_of_a_piece(
     sender.close()
 
 
+def test_a_question_that_fails_ends_its_answer_and_no_other_watch(
+    dog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "CLIENT_TIMEOUT", 3600.0)
+    for _again in range(2):
+        ours, theirs = socket.socketpair()
+        with ours, theirs, closing(dog.guard(endless(), ours, fail)) as pieces:
+            next(pieces)
+            theirs.settimeout(20)
+            assert theirs.recv(1) == b""
+
+
+def fail() -> bool:
+    raise RuntimeError("it cannot be told")
+
+
 def test_who_reads_on_is_let_alone(dog: Watchdog) -> None:
     sender = Sender(dog, endless())
     taken = 0

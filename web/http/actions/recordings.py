@@ -316,6 +316,7 @@ def send_whole(joined: JoinedMp4, may_go_on: Callable[[], bool]) -> Response:
         raise HttpError(503, busy, "Try again when others have finished.", {"Retry-After": "60"})
     line, chunks = connection(), response.response
     line.leave_queue()
+    line.keep_newest()  # else the kernel sends megabytes on to a slow client that may not go on
     guarded = current_monitor().watchdog.guard(iter(chunks), line.sock, Recheck(may_go_on))  # type: ignore[arg-type]
     response.response = guarded
     response.call_on_close(DOWNLOADS.release)
@@ -324,7 +325,9 @@ def send_whole(joined: JoinedMp4, may_go_on: Callable[[], bool]) -> Response:
 
 def may_still(visible: VisibleFleet, recording: Recording) -> bool:
     """True while the person may download the recording, which is not deleted."""
-    now, current = visible.refreshed(), library().find(recording.id)
+    # Asked from the thread of the watchdog too, which serves no request.
+    now = visible.refreshed()
+    current = visible.monitor.packages.find(VideoPackage).library.find(recording.id)
     if now is None or current is None or current.deleted_at is not None:
         return False
     return may(now, "recording.download", current)
