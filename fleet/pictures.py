@@ -32,6 +32,11 @@ class NotTaken(Exception):
         self.wait = wait
 
 
+class NotOffered(NotTaken):
+    """This way of taking a picture is not there for this device, for example because the device has
+    no snapshot link. The next way is tried, and nothing is wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class TakenPicture:
     """A picture as it came from a camera: a whole JPEG, checked by `jpeg_size`.
