@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 
@@ -29,8 +30,12 @@ from inventory.build import InventoryOptions, build_inventory
 from settings import Settings
 from sources.build import build_sources, source_rules
 from sources.source import Source
+from stills.build import StillsOptions, build_stills
+from stills.taking import Way
 from store.json_file import CannotKeep, CannotOpen
 from video.build import VideoOptions, build_video
+from video.server_zone import server_zone
+from video.thumbnails import small_jpeg
 from web import application
 from web.build import WebOptions, build_web
 from web.http.monitor import Monitor
@@ -42,6 +47,10 @@ BOOT_ERROR = 3
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def local_zone() -> ZoneInfo:
+    return ZoneInfo(server_zone())
 
 
 def build_monitor(
@@ -63,6 +72,9 @@ def build_monitor(
     inventory = packages.add(build_inventory(select(InventoryOptions), clock, fleet))
     discovery = packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
     packages.add(build_video(select(VideoOptions), clock, fleet, discovery.streams))
+    ways: tuple[Way, ...] = ()
+    stills = build_stills(select(StillsOptions), clock, fleet, ways, local_zone, small_jpeg)
+    packages.add(stills)
     return packages.add(build_web(select(WebOptions), clock, packages)).monitor
 
 

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         description="Folder for the SQLite database, copies, keys, logs and the command socket.",
     )
     media_dir: Path = Field(
-        Path("media"), description="Folder for recordings and their thumbnails."
+        Path("media"), description="Folder for recordings, stills and their thumbnails."
     )
     database_url: SecretStr | None = Field(
         None,
@@ -156,6 +156,21 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Free space to keep on the disk of the recordings, in GB; 0: automatic.",
     )
+    stills_interval: int = Field(
+        3600,
+        ge=0,
+        le=604_800,
+        description=(
+            "Seconds between two stills of a camera without its own interval, "
+            "60 or more; 0: none by themselves."
+        ),
+    )
+    stills_keep_days: int = Field(
+        30, ge=1, le=3650, description="Days after which stills are deleted."
+    )
+    stills_max_gb: float = Field(
+        0, ge=0, le=1_000_000, description="Size of all stills, in GB; 0: a tenth of the disk."
+    )
     admin_username: str = Field(
         "",
         description="User name of the first account, created at the start if there is no account.",
@@ -203,6 +218,13 @@ class Settings(BaseSettings):
         host, _, port = value.rpartition(":")
         if not host or not port.isdecimal() or not 1 <= int(port[:6]) <= 65535:
             raise ValueError("must be a host name and a port such as www.easy4ipcloud.com:8800")
+        return value
+
+    @field_validator("stills_interval")
+    @classmethod
+    def _interval(cls, value: int) -> int:
+        if 0 < value < 60:
+            raise ValueError("must be 0, or a whole number from 60 to 604800")
         return value
 
     @field_validator("allowed_origins")

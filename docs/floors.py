@@ -14,6 +14,7 @@ FLOORS = {
     "fleet": 2,
     "audit": 3,
     "sources": 4,
+    "stills": 4,
     "accounts": 4,
     "inventory": 4,
     "video": 4,

@@ -1,4 +1,5 @@
-"""A process that makes one small picture: MP4 on the standard input, JPEG on the standard output.
+"""A process that makes one small picture: MP4 or a large JPEG on the standard input, JPEG on the
+standard output.
 
 It decodes what a camera sent, so it is a process of its own, with limits: what breaks a decoder
 ends this process and nothing else. Started by its path with `python -I` (it imports nothing of the
@@ -15,6 +16,9 @@ MOST_MEMORY = 2 << 30
 MOST_CPU = 10
 MOST_INPUT = 64 << 20
 LARGEST_SIDE = 16_384
+MOST_PIXELS = 100_000_000
+HALVINGS = 3
+"""How often the decoder can halve a JPEG while it reads it: so 100 megapixels take a few MB."""
 
 
 def main(width: int) -> int:
@@ -30,6 +34,8 @@ def picture_of(data: bytes, width: int) -> bytes:
     """The first key frame as JPEG of this width or less; nothing if none can be decoded."""
     import av
 
+    if data.startswith(b"\xff\xd8"):
+        return _of_jpeg(data, width)
     container: Any = av.open(io.BytesIO(data), mode="r", format="mp4")
     with container:
         stream = container.streams.video[0]
@@ -39,6 +45,19 @@ def picture_of(data: bytes, width: int) -> bytes:
             if frame.width > LARGEST_SIDE or frame.height > LARGEST_SIDE:
                 return b""
             return _jpeg(frame, min(width, frame.width))
+    return b""
+
+
+def _of_jpeg(data: bytes, width: int) -> bytes:
+    import av
+
+    for halvings in range(HALVINGS, -1, -1):
+        decoder: Any = av.CodecContext.create("mjpeg", "r")
+        decoder.thread_count = 1
+        decoder.options = {"max_pixels": str(MOST_PIXELS), "lowres": str(halvings)}
+        for frame in decoder.decode(av.Packet(data)):
+            if halvings == 0 or frame.width >= width:
+                return _jpeg(frame, min(width, frame.width))
     return b""
 
 

@@ -123,12 +123,21 @@ def _decoded(path: Path, scanned: Scan, number: int) -> bytes | None:
         return None
     with opened(path) as file:
         data = scanned.header.data + read_at(file, size, scanned.offsets[number])
+    return _made_by_child(data, path.name)
+
+
+def small_jpeg(data: bytes) -> bytes | None:
+    """A JPEG of WIDTH or less of a larger one; None if it cannot be decoded."""
+    return _made_by_child(data, "a picture")
+
+
+def _made_by_child(data: bytes, name: str) -> bytes | None:
     command = [sys.executable, "-I", str(CHILD), str(WIDTH)]
     try:
         result = subprocess.run(  # nosec B603 (no shell, and nothing of a request in it)
             command, input=data, capture_output=True, timeout=TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        log.info("No thumbnail of %s: %s", path.name, type(error).__name__)
+        log.info("No thumbnail of %s: %s", name, type(error).__name__)
         return None
     return result.stdout if result.returncode == 0 and result.stdout[:2] == b"\xff\xd8" else None

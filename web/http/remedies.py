@@ -81,6 +81,11 @@ FINDING_REMEDIES = {
         "No video in the stream",
         "Choose another stream under Connections, or turn on video in the menu of the device.",
     ),
+    "snapshot.broken": (
+        "Snapshot broken",
+        "Stills come from the stream meanwhile. A firmware update can change the snapshot link: "
+        "check the device to read it again.",
+    ),
     "stream.unreadable": (
         "Stream description cannot be read",
         "Check the path and the port under Connections; if they are right, update the firmware.",

@@ -1,0 +1,1 @@
+"""Stills: pictures of cameras, taken when somebody asks and by the hour, and kept."""

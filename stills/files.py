@@ -1,0 +1,112 @@
+"""The files of stills: one folder for each device, with its thumbnails beside."""
+
+import errno
+import os
+from collections.abc import Set
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from threading import Lock
+
+from stills.model import Still
+from store.folders import sync_folder
+
+THUMBNAILS = "thumbnails"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a disk says that takes no more."""
+STAGED = ".new"
+"""The end of the name of a file that is not whole yet."""
+
+
+class StillFiles:
+    """The files in `folder`. A file has its name only once all of it is on the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = Lock()
+
+    def path(self, still: Still) -> Path:
+        """Where the picture is."""
+        return self.folder / str(still.device) / still.name
+
+    def thumbnail_path(self, still: Still) -> Path:
+        """Where its small picture is, once it was made."""
+        return self.folder / str(still.device) / THUMBNAILS / still.name
+
+    def write(self, device: int, taken_at: datetime, data: bytes) -> str:
+        """Write a picture and return the name of its file. Raises OSError."""
+        folder = self.folder / str(device)
+        _make(self.folder, folder)
+        with self._lock:
+            name = _free_name(folder, taken_at)
+            _write(folder / name, data)
+        return name
+
+    def write_thumbnail(self, still: Still, data: bytes) -> None:
+        """Keep a small picture. Raises OSError."""
+        path = self.thumbnail_path(still)
+        _make(path.parent)
+        with self._lock:
+            _write(path, data)
+
+    def remove(self, device: int, name: str) -> None:
+        """Delete a picture and its thumbnail, as far as they exist. Raises OSError."""
+        folder = self.folder / str(device)
+        for path in (folder / THUMBNAILS / name, folder / name):
+            path.unlink(missing_ok=True)
+
+    def devices(self) -> list[int]:
+        """The devices that have a folder."""
+        with suppress(OSError):
+            return sorted(int(each.name) for each in self.folder.iterdir() if each.name.isdigit())
+        return []
+
+    def remove_strays(self, device: int, known: Set[str], before: datetime) -> int:
+        """Delete what a crash left behind: files of no still, last written before then. Return
+        their number."""
+        number = 0
+        folder = self.folder / str(device)
+        with suppress(OSError):
+            for path in [*folder.glob("*.jpg*"), *folder.glob(f"{THUMBNAILS}/*.jpg*")]:
+                is_old = path.lstat().st_mtime < before.timestamp()
+                if path.name not in known and is_old and not path.is_dir():
+                    path.unlink()
+                    number += 1
+        return number
+
+
+def name_of(taken_at: datetime) -> str:
+    """The name of a file by the time of capture, such as `20261128T140500123Z`."""
+    at = taken_at.astimezone(UTC)
+    return f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03}Z"
+
+
+def _free_name(folder: Path, taken_at: datetime) -> str:
+    """A name that no file has: after a step of the clock a time can come again."""
+    stem = name_of(taken_at)
+    names = (f"{stem}-{number}.jpg" if number > 1 else f"{stem}.jpg" for number in count(1))
+    return next(name for name in names if not os.path.lexists(folder / name))
+
+
+def _make(*folders: Path) -> None:
+    for folder in folders:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole and durably; nothing is left of one that does not fit."""
+    staged = path.with_name(f".{path.name}{STAGED}")
+    staged.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(staged, flags, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    except OSError:
+        with suppress(OSError):
+            staged.unlink()
+        raise
+    sync_folder(path.parent)

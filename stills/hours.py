@@ -1,0 +1,101 @@
+"""When stills are due, and the hours of a day with what was taken in each. Pure.
+
+Slots and hours begin where the clock on the wall shows a full one: in zones that are half an hour
+off, and on days with 23 or 25 hours, too.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from stills.model import Missed, Still
+
+ONE_HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+TICK = timedelta(microseconds=1)
+LONGEST_SPREAD = 300.0
+"""Seconds from the beginning of a slot, over which the cameras are spread."""
+GOLDEN = 0.618033988749895
+"""Multiples of it lie far apart, however many there are (Weyl's sequence)."""
+TAKEN, MISSED, DUE, FUTURE, NONE = "taken", "missed", "due", "future", "none"
+"""States of an hour: there is a still; one was due and is missing; it is not over yet; it has not
+begun; nothing was due."""
+NOT_RUNNING = "Camera Monitor was not running, or stills were off."
+
+
+def slot_of(now: datetime, seconds: int, zone: tzinfo) -> datetime:
+    """The beginning of the slot of that length that `now` is in, in UTC. Slots are counted from
+    midnight of the first day of all on the clock of the zone."""
+    offset = now.astimezone(zone).utcoffset() or timedelta()
+    local = now.astimezone(UTC) + offset - datetime(1, 1, 1, tzinfo=UTC)
+    return now.astimezone(UTC) - local % timedelta(seconds=seconds)
+
+
+def delay_of(device: int, seconds: int) -> timedelta:
+    """How long after the beginning of a slot the still of this device is due: the cameras of a
+    fleet are not all asked at once."""
+    return timedelta(seconds=device * GOLDEN % 1 * min(LONGEST_SPREAD, seconds / 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """An hour of a day, in UTC, with its state. `stills` are all that were taken in it, the oldest
+    first; `reason` is why the one that was due is missing, also where another was taken."""
+
+    starts_at: datetime
+    ends_at: datetime
+    state: str
+    stills: tuple[Still, ...] = ()
+    reason: str = ""
+
+
+def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The beginning and the end of a day of that zone, in UTC."""
+    following = day + DAY if day < date.max else day
+    begin, end = (datetime.combine(each, time(), zone) for each in (day, following))
+    return begin.astimezone(UTC), end.astimezone(UTC)
+
+
+def hours_of(
+    day: date,
+    zone: tzinfo,
+    seconds: int,
+    stills: Sequence[Still],
+    missed: Iterable[Missed],
+    since: datetime | None,
+    now: datetime,
+) -> tuple[Hour, ...]:
+    """The hours of a day, of which there are 23 to 25, with the stills of one device.
+
+    A still is due every so many `seconds`, or never (0), and was so `since` then: hours before it
+    miss nothing.
+    """
+    begin, end = day_bounds(day, zone)
+    reasons = {each.slot: each.reason for each in missed}
+    hours = []
+    while begin < end:
+        until = min(begin + ONE_HOUR, end)
+        taken = tuple(each for each in stills if begin <= each.taken_at < until)
+        reason = next((reasons[slot] for slot in sorted(reasons) if begin <= slot < until), "")
+        is_due = seconds > 0 and slot_of(until - TICK, seconds, zone) >= begin
+        has_begun = since is not None and since < until
+        state = _state(begin, until, now, is_due and has_begun, bool(taken), reason)
+        if state == MISSED:
+            reason = reason or NOT_RUNNING
+        hours.append(Hour(begin, until, state, taken, reason))
+        begin = until
+    return tuple(hours)
+
+
+def _state(
+    begin: datetime, end: datetime, now: datetime, is_due: bool, is_taken: bool, reason: str
+) -> str:
+    if is_taken:
+        return TAKEN
+    if begin > now:
+        return FUTURE
+    if reason:
+        return MISSED
+    if not is_due:
+        return NONE
+    return DUE if end > now else MISSED

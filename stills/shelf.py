@@ -1,0 +1,225 @@
+"""What is kept of stills: write them, find them, and show the hours of a day."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, datetime, timedelta, tzinfo
+from pathlib import Path
+from threading import BoundedSemaphore, Lock
+from typing import TYPE_CHECKING
+
+from fleet.model import Fleet, Invalid
+from fleet.pictures import NotTaken, TakenPicture
+from stills import still_rows as rows
+from stills.exif import kept_of, stamped
+from stills.files import FULL, StillFiles
+from stills.hours import Hour, day_bounds, hours_of
+from stills.intervals import Intervals
+from stills.model import BELIEVABLE_FROM, Still
+from store.sql import Unreachable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
+THUMBNAILS_AT_ONCE = 2
+THUMBNAIL_WAIT = 8.0
+"""Seconds to wait for other thumbnails before a caller gets none."""
+FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2199, 12, 31)
+MOST_FAILED = 1000
+FARTHEST = timedelta(days=365)
+"""How far a clock in doubt can be ahead of the newest still, and be right."""
+
+
+class Shelf:
+    """All stills that are kept. Those of records that were merged into another belong to it.
+
+    `make_thumbnail` makes a small JPEG of a large one, or None; `make_room` frees so many bytes
+    on the disk by deleting the oldest stills, and says whether it could. `doubt` is why the clock
+    is not trusted, or empty. Methods raise Unreachable."""
+
+    def __init__(
+        self,
+        engine: "Engine",
+        files: StillFiles,
+        fleet: Callable[[], Fleet],
+        intervals: Intervals,
+        clock: Callable[[], datetime],
+        zone: Callable[[], tzinfo],
+        doubt: Callable[[], str],
+        make_thumbnail: Callable[[bytes], bytes | None],
+    ) -> None:
+        self.engine = engine
+        self.files = files
+        self.make_room: Callable[[int], bool] = lambda _size: False
+        self._fleet = fleet
+        self._intervals = intervals
+        self._clock = clock
+        self._zone = zone
+        self._doubt = doubt
+        self._make_thumbnail = make_thumbnail
+        self._turns = BoundedSemaphore(THUMBNAILS_AT_ONCE)
+        self._failed: set[int] = set()
+        self._lock = Lock()
+
+    # -- writing -------------------------------------------------------------------------
+
+    def keep(
+        self, device: int, picture: TakenPicture, why: str, slot: datetime | None = None
+    ) -> Still:
+        """Keep a picture as it came, with its time of capture in Exif. Raises NotTaken where the
+        disk does not take it."""
+        clock_known = self._is_believable(picture.taken_at)
+        local = picture.taken_at.astimezone(self._zone())
+        data = stamped(picture.data, local, clock_known, kept_of(picture.data))
+        name = self._write(device, picture.taken_at, data)
+        still = Still(
+            id=0,
+            device=device,
+            taken_at=picture.taken_at,
+            clock_known=clock_known,
+            way=picture.way,
+            width=picture.width,
+            height=picture.height,
+            size=len(data),
+            name=name,
+            why=why,
+            slot=slot,
+            notes=picture.notes,
+        )
+        try:
+            id = rows.add(self.engine, still)
+        except Unreachable:
+            with suppress(OSError):
+                self.files.remove(device, name)
+            raise
+        return replace(still, id=id)
+
+    def _is_believable(self, at: datetime) -> bool:
+        """True if the clock was set. One without a battery begins in 1970 at each start and is in
+        doubt for a day after that, but not by years."""
+        if at < BELIEVABLE_FROM:
+            return False
+        last = rows.last_known_time(self.engine) if self._doubt() else None
+        return last is None or at - last < FARTHEST
+
+    def give_slot(self, still: Still, slot: datetime) -> None:
+        """Keep a still that was taken for another reason as the one of that slot, if it has none
+        yet."""
+        if still.slot is None:
+            rows.give_slot(self.engine, still, slot)
+
+    def _write(self, device: int, taken_at: datetime, data: bytes) -> str:
+        """Write a file; on a full disk once more, after room was made."""
+        try:
+            try:
+                return self.files.write(device, taken_at, data)
+            except OSError as error:
+                if error.errno not in FULL or not self.make_room(len(data)):
+                    raise
+                return self.files.write(device, taken_at, data)
+        except OSError as error:
+            log.warning("A still cannot be written to %s (%s)", self.files.folder, error.strerror)
+            raise NotTaken(
+                f"The picture cannot be saved in {self.files.folder} ({error.strerror}).",
+                "Free disk space there."
+                if error.errno in FULL
+                else "Allow this user to write there, or set MEDIA_DIR to another folder.",
+            ) from error
+
+    # -- reading -------------------------------------------------------------------------
+
+    def find(self, device: int, id: int) -> Still | None:
+        """The still with that number, if it is of this device."""
+        return rows.find(self.engine, self.numbers(device), id)
+
+    def newest(self, device: int) -> Still | None:
+        """The still that was taken last."""
+        return rows.newest(self.engine, self.numbers(device))
+
+    def newest_of_all(self) -> dict[int, Still]:
+        """The still of each device that was taken last."""
+        redirects = self._fleet().redirects
+        newest = rows.newest_of_each(self.engine)
+        return {redirects.get(still.device, still.device): still for still in newest}
+
+    def between(self, device: int, since: datetime, until: datetime) -> list[Still]:
+        """The stills of that time, the oldest first."""
+        return rows.between(self.engine, self.numbers(device), since, until)
+
+    def of_day(self, device: int, day: date) -> list[Still]:
+        """The stills of a day of this server's zone, the oldest first. Raises Invalid."""
+        return self.between(device, *day_bounds(_checked(day), self._zone()))
+
+    def hours(self, device: int, day: date) -> tuple[Hour, ...]:
+        """The hours of a day of this server's zone, with what was taken and what is missing. Raises
+        Invalid."""
+        zone, numbers = self._zone(), self.numbers(device)
+        since, until = day_bounds(_checked(day), zone)
+        return hours_of(
+            day,
+            zone,
+            self._intervals.of(device),
+            rows.between(self.engine, numbers, since, until),
+            rows.missed_between(self.engine, numbers, since, until),
+            rows.first_slot(self.engine, numbers),
+            self._clock(),
+        )
+
+    def days(self, device: int) -> list[date]:
+        """The days of this server's zone that have stills, in order."""
+        zone = self._zone()
+        times = rows.times(self.engine, self.numbers(device))
+        return list(dict.fromkeys(at.astimezone(zone).date() for at in times))
+
+    def numbers(self, device: int) -> Sequence[int]:
+        """The number of a device and of the records that were merged into it."""
+        redirects = self._fleet().redirects
+        return [device, *(old for old, new in redirects.items() if new == device)]
+
+    # -- pictures ------------------------------------------------------------------------
+
+    def path(self, still: Still) -> Path:
+        """The file of a still."""
+        return self.files.path(still)
+
+    def thumbnail(self, still: Still) -> bytes | None:
+        """A JPEG of 320 pixels width or less, made when it is first asked for; None if there is no
+        file, it cannot be decoded, or too many are being made."""
+        with suppress(OSError):
+            return self.files.thumbnail_path(still).read_bytes()
+        if still.id in self._failed or not self._turns.acquire(timeout=THUMBNAIL_WAIT):
+            return None
+        try:
+            return self._made(still)
+        finally:
+            self._turns.release()
+
+    def _made(self, still: Still) -> bytes | None:
+        try:
+            data = self.files.path(still).read_bytes()
+        except OSError:
+            return None
+        small = self._make_thumbnail(data)
+        if not small:
+            with self._lock:
+                if len(self._failed) >= MOST_FAILED:
+                    self._failed.clear()
+                self._failed.add(still.id)
+            return None
+        local = still.taken_at.astimezone(self._zone())
+        small = stamped(small, local, still.clock_known, kept_of(data))
+        with suppress(OSError):
+            self.files.write_thumbnail(still, small)
+        return small
+
+
+def _checked(day: date) -> date:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        invalid = Invalid(
+            f"The day {day} is out of range", f"Use a day from {FIRST_DAY} to {LAST_DAY}."
+        )
+        invalid.field = "day"
+        raise invalid
+    return day
