@@ -1,0 +1,127 @@
+"""Keeping stills: so many days, within a budget, and the newest ones on a full disk."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from fleet.pictures import NotTaken
+from stills import still_rows
+from stills.model import Missed, Still
+from stills.taking import STREAM
+from tests.stills.studio import NOON, Studio, jpeg
+from tests.store.disks import Disks
+
+LARGE = jpeg() + bytes(20_000)
+
+
+def kept(studio: Studio, stills: list[Still]) -> list[bool]:
+    """True for each still that has a row and a file; one has both or neither."""
+    rows = [studio.shelf.find(still.device, still.id) is not None for still in stills]
+    assert rows == [studio.shelf.path(still).exists() for still in stills]
+    return rows
+
+
+def take_days_ago(studio: Studio, *ages: float, device: int = 1) -> list[Still]:
+    stills = []
+    for age in ages:
+        studio.now = NOON - timedelta(days=age)
+        studio.answers[STREAM, device] = LARGE
+        stills.append(studio.stills.take(device))
+    studio.now = NOON
+    return stills
+
+
+def test_stills_and_missed_ones_go_after_their_days(engine: Engine, tmp_path: Path) -> None:
+    studio = Studio(engine, tmp_path, keep_days=7)
+    stills = take_days_ago(studio, 9, 8, 6, 0)
+    still_rows.miss(engine, [Missed(1, NOON - timedelta(days=n), "dark") for n in (8, 6)])
+    assert studio.keeping.forget() == "2 stills"
+    assert kept(studio, stills) == [False, False, True, True]
+    year = timedelta(days=365)
+    assert len(still_rows.missed_between(engine, [1], NOON - year, NOON)) == 1
+    assert studio.keeping.forget() == ""
+
+
+def test_a_still_of_unknown_time_goes_with_the_next_whose_time_is_known(studio: Studio) -> None:
+    [old] = take_days_ago(studio, 40)
+    [unknown] = take_days_ago(studio, 56 * 365)
+    [recent] = take_days_ago(studio, 1)
+    [newest] = take_days_ago(studio, 56 * 365)
+    studio.keeping.forget()
+    assert kept(studio, [old, unknown, recent, newest]) == [False, True, True, True]
+    studio.now = NOON + timedelta(days=35)
+    studio.keeping.forget()
+    assert kept(studio, [old, unknown, recent, newest]) == [False, False, False, True]
+
+
+def test_the_oldest_go_when_all_are_too_large_but_the_newest_of_each_camera(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    studio = Studio(sqlite_engine, tmp_path, most=50_000)
+    stills = take_days_ago(studio, 20, device=2) + take_days_ago(studio, 4, 3, 2, 1)
+    assert studio.keeping.run() == "3 stills deleted"
+    assert kept(studio, stills) == [True, False, False, False, True]
+    assert "before their time: all stills are limited to 5e-05 GB" in studio.keeping.trouble
+    assert studio.keeping.run() == ""
+    assert studio.keeping.trouble
+    studio.forward(days=2)
+    studio.keeping.run()
+    assert studio.keeping.trouble == ""
+
+
+def test_what_a_crash_left_behind_goes_and_nothing_else(studio: Studio) -> None:
+    still = studio.stills.take(1)
+    folder = studio.shelf.path(still).parent
+    strays = [folder / "20261128T110000000Z.jpg", folder / ".20261128T110001000Z.jpg.new"]
+    fresh = folder / "20261128T110002000Z.jpg"
+    for path in (*strays, fresh):
+        path.write_bytes(b"half a pict")
+    for path in strays:
+        os.utime(path, (1e9, 1e9))
+    os.utime(studio.shelf.path(still), (1e9, 1e9))
+    studio.keeping.forget()
+    assert [path.exists() for path in strays] == [False, False]
+    assert fresh.exists()
+    assert kept(studio, [still]) == [True]
+
+
+def test_a_full_card_keeps_the_newest_and_says_so(
+    sqlite_engine: Engine, tmp_path: Path, disks: Disks
+) -> None:
+    disk = disks.small(tmp_path / "card", "200k")
+    studio = Studio(sqlite_engine, disk.folder, most=10**9)
+    stills = take_days_ago(studio, 5, 4, 3, 2)
+    disk.fill()
+    stills += take_days_ago(studio, 1)
+    assert kept(studio, stills) == [False, False, True, True, True]
+    assert "the disk is full" in studio.keeping.trouble
+    assert studio.shelf.path(stills[-1]).stat().st_size == stills[-1].size
+    disk.fill()
+    assert studio.keeping.run() == "1 still deleted"
+    assert kept(studio, stills) == [False, False, False, True, True]
+
+
+def test_a_disk_that_takes_nothing_is_named_and_nothing_is_left_of_the_still(
+    sqlite_engine: Engine, tmp_path: Path, disks: Disks
+) -> None:
+    disk = disks.small(tmp_path / "card", "200k")
+    studio = Studio(sqlite_engine, disk.folder)
+    (disk.folder / "stills" / "1").mkdir(parents=True)
+    disk.fill()
+    studio.answers[STREAM, 1] = LARGE
+    with pytest.raises(NotTaken, match=r"cannot be saved in .*No space left") as caught:
+        studio.stills.take(1)
+    assert caught.value.hint == "Free disk space there."
+    assert list((disk.folder / "stills" / "1").iterdir()) == []
+    assert studio.shelf.newest(1) is None
+
+
+def test_a_folder_that_cannot_be_written_is_named(studio: Studio) -> None:
+    studio.folder.mkdir(exist_ok=True)
+    (studio.folder / "stills").write_text("a file in its place")
+    with pytest.raises(NotTaken, match="cannot be saved") as caught:
+        studio.stills.take(1)
+    assert "MEDIA_DIR" in caught.value.hint

@@ -1,0 +1,44 @@
+"""The package in a whole monitor: its jobs, its settings, and where its files are."""
+
+from collections.abc import Callable
+
+import pytest
+
+from fleet.pictures import TakenPicture
+from settings import BadOption, load
+from simulators.panasonic import Camera
+from stills.build import StillsPackage
+from stills.taking import LOCAL, Way
+from tests.home import Clock, Home
+from tests.stills.studio import jpeg
+
+
+def test_a_monitor_takes_a_still_of_each_camera_in_each_hour(
+    make_home: Callable[..., Home], clock: Clock
+) -> None:
+    home = make_home(Camera(), stills_interval=3600)
+    home.scan()
+    package = home.monitor.packages.find(StillsPackage)
+    assert {job.name for job in package.jobs()} == {"stills", "old_stills"}
+    assert package.hourly.run() == ""
+
+    def take(_device: int, _timeout: float) -> TakenPicture:
+        return TakenPicture(jpeg(), 64, 48, clock(), "pi")
+
+    package.stills.ways = (Way(LOCAL, take),)
+    clock.forward(minutes=10)
+    assert package.hourly.run() == "1 still taken"
+    assert package.keeping.run() == ""
+    still = package.shelf.newest(1)
+    assert still
+    assert still.why == "hour"
+    assert package.shelf.path(still) == home.settings.media_dir / "stills" / "1" / still.name
+    clock.forward(days=31)
+    assert package.forget() == "1 still"
+    assert not package.shelf.path(still).exists()
+
+
+def test_an_interval_of_less_than_a_minute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLS_INTERVAL", "59")
+    with pytest.raises(BadOption, match="must be 0, or a whole number from 60 to 604800"):
+        load()
