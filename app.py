@@ -30,10 +30,11 @@ from inventory.build import InventoryOptions, build_inventory
 from settings import Settings
 from sources.build import build_sources, source_rules
 from sources.source import Source
-from stills.build import StillsOptions, build_stills
+from stills.build import FOLDER, StillsOptions, build_stills
 from stills.taking import Way
 from store.json_file import CannotKeep, CannotOpen
 from video.build import VideoOptions, build_video
+from video.folder_proof import STILLS, FolderProof
 from video.server_zone import server_zone
 from video.thumbnails import small_jpeg
 from web import application
@@ -73,8 +74,9 @@ def build_monitor(
     discovery = packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
     packages.add(build_video(select(VideoOptions), clock, fleet, discovery.streams))
     ways: tuple[Way, ...] = ()
-    stills = build_stills(select(StillsOptions), clock, fleet, ways, local_zone, small_jpeg)
-    packages.add(stills)
+    folder = FolderProof(settings.media_dir / FOLDER, settings.data_dir, contents=STILLS)
+    own = (local_zone, small_jpeg, folder.prove_identity)
+    packages.add(build_stills(select(StillsOptions), clock, fleet, ways, *own))
     return packages.add(build_web(select(WebOptions), clock, packages)).monitor
 
 

@@ -18,6 +18,8 @@ from stills.taking import Stills, Way
 from store.json_file import CannotOpen
 from store.sql import Unreachable
 
+FOLDER = "stills"
+"""In MEDIA_DIR."""
 LOOK_EVERY = 15.0
 CLEAN_EVERY = 300.0
 
@@ -69,16 +71,20 @@ def build_stills(
     ways: Sequence[Way],
     zone: Callable[[], tzinfo],
     make_thumbnail: Callable[[bytes], bytes | None],
+    prove: Callable[[], str],
 ) -> StillsPackage:
     """Build what takes stills, by the first of these ways that gives a picture. `zone` is the time
-    zone of this server; `make_thumbnail` makes a small JPEG of a large one, or None."""
+    zone of this server; `make_thumbnail` makes a small JPEG of a large one, or None. `prove`
+    says why the folder of stills is not ours now, or nothing."""
     engine, tracker = fleet.journal.engine, fleet.tracker
-    files = StillFiles(options.media_dir / "stills")
+    files = StillFiles(options.media_dir / FOLDER)
     intervals = Intervals(engine, options.stills_interval)
     doubt = fleet.trusted.distrust_reason
-    shelf = Shelf(engine, files, tracker.fleet, intervals, clock, zone, doubt, make_thumbnail)
+    shelf = Shelf(
+        engine, files, tracker.fleet, intervals, clock, zone, doubt, make_thumbnail, prove
+    )
     max_bytes = int(options.stills_max_gb * GB)
-    keeping = StillKeeping(engine, files, clock, options.stills_keep_days, max_bytes)
+    keeping = StillKeeping(engine, files, clock, options.stills_keep_days, max_bytes, prove=prove)
     shelf.make_room = keeping.make_room
     stills = Stills(
         shelf, ways, tracker.fleet, lambda findings: tracker.apply(findings, clock()), clock

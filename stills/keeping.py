@@ -37,7 +37,8 @@ class Disk(NamedTuple):
 
 class StillKeeping:
     """The clean-up of stills. `max_bytes`: 0 for a share of the disk. `trouble` says that stills
-    are deleted before their time or cannot be kept, and is empty while all is well."""
+    are deleted before their time or cannot be kept, and is empty while all is well. `prove` says
+    why the folder is not ours now, or nothing."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class StillKeeping:
         keep_days: int,
         max_bytes: int,
         timer: Callable[[], float] = monotonic,
+        prove: Callable[[], str] = lambda: "",
     ) -> None:
         self.trouble = ""
         self._engine = engine
@@ -55,14 +57,17 @@ class StillKeeping:
         self._keep_days = keep_days
         self._max_bytes = max_bytes
         self._timer = timer
+        self._prove = prove
         self._told_at = float("-inf")
 
     def run(self) -> str:
         """Delete the oldest stills while all together are too large, or the disk is too full; what
         was done. Raises Unreachable."""
-        disk = self._disk()
-        if disk is None:
+        if not rows.last_id(self._engine):
             return ""
+        if trouble := self._prove():
+            return f"Nothing deleted: {trouble}"
+        disk = self._disk()
         most = self._max_bytes or int(disk.total * AUTOMATIC_SHARE)
         over = rows.total_size(self._engine) - most
         lacking = _kept_free(disk) - disk.free
@@ -88,6 +93,8 @@ class StillKeeping:
     def forget(self) -> str:
         """Delete what is older than its days, and what a crash left behind; what and how much.
         Called while the clock is trusted. Raises Unreachable."""
+        if not rows.last_id(self._engine) or self._prove():
+            return ""
         before = self._clock() - timedelta(days=self._keep_days)
         number = 0
         for _round in range(MAX_ROUNDS):
@@ -144,12 +151,8 @@ class StillKeeping:
         if self._timer() - self._told_at >= CALM:
             self.trouble = ""
 
-    def _disk(self) -> Disk | None:
-        """The disk of the stills; None before the first one."""
-        try:
-            disk = os.statvfs(self._files.folder)
-        except OSError:
-            return None
+    def _disk(self) -> Disk:
+        disk = os.statvfs(self._files.folder)
         return Disk(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
 
 

@@ -37,7 +37,8 @@ class Shelf:
 
     `make_thumbnail` makes a small JPEG of a large one, or None; `make_room` frees so many bytes
     on the disk by deleting the oldest stills, and says whether it could. `doubt` is why the clock
-    is not trusted, or empty. Methods raise Unreachable."""
+    is not trusted, or empty; `prove` says why the folder is not ours now, or nothing: a share that
+    dropped out leaves an ordinary folder behind. Methods raise Unreachable."""
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Shelf:
         zone: Callable[[], tzinfo],
         doubt: Callable[[], str],
         make_thumbnail: Callable[[bytes], bytes | None],
+        prove: Callable[[], str] = lambda: "",
     ) -> None:
         self.engine = engine
         self.files = files
@@ -59,6 +61,7 @@ class Shelf:
         self._zone = zone
         self._doubt = doubt
         self._make_thumbnail = make_thumbnail
+        self._prove = prove
         self._turns = BoundedSemaphore(THUMBNAILS_AT_ONCE)
         self._failed: set[int] = set()
         self._lock = Lock()
@@ -112,6 +115,8 @@ class Shelf:
 
     def _write(self, device: int, taken_at: datetime, data: bytes) -> str:
         """Write a file; on a full disk once more, after room was made."""
+        if trouble := self._prove():
+            raise NotTaken(trouble)
         try:
             try:
                 return self.files.write(device, taken_at, data)

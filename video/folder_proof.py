@@ -1,4 +1,5 @@
-"""Prove that the folder of recordings is the one that it was, before anything is written there.
+"""Prove that the folder of recordings or stills is the one that it was, before anything is written
+there.
 
 A share that dropped out leaves an ordinary folder behind, on the disk of the system. So the folder
 holds a marker with a random id, which DATA_DIR knows too, together with where the folder is.
@@ -25,9 +26,9 @@ from video.retention import DiskSpace
 
 log = logging.getLogger(__name__)
 MARKER = ".camera-monitor-recordings"
-"""Name of the file in the folder that has its id."""
+"""Name of the file in the folder of recordings that has its id."""
 KNOWN = "recordings_folder.json"
-"""Name of the file in DATA_DIR that remembers the folder."""
+"""Name of the file in DATA_DIR that remembers that folder."""
 OWNER = "monitor_id"
 """Name of the file in DATA_DIR that tells this monitor from others: 32 hexadecimal digits."""
 NAMING = Lock()
@@ -36,8 +37,26 @@ MAX_SIZE = 1000
 """Bytes of either file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a folder is for: the names of its marker and of the file in DATA_DIR that remembers it,
+    and parts of sentences about it."""
+
+    marker: str
+    known: str
+    noun: str
+    kept: str
+    again: str
+
+
+RECORDINGS = Contents(MARKER, KNOWN, "recordings", "recorded", "recording continues")
+STILLS = Contents(
+    ".camera-monitor-stills", "stills_folder.json", "stills", "kept", "stills are kept again"
+)
+
+
 class NotProved(Exception):
-    """The folder is not the one of the recordings, or cannot be used now; in a sentence."""
+    """The folder is not the one that it was, or cannot be used now; in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +81,16 @@ class KnownFolder:
 
 
 class FolderProof:
-    """Proof of the folder of recordings at `folder`, which the first one creates."""
+    """Proof of the folder at `folder`, which the first one creates."""
 
-    def __init__(self, folder: Path, data_dir: Path, calls: DiskCalls | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        data_dir: Path,
+        calls: DiskCalls | None = None,
+        contents: Contents = RECORDINGS,
+    ) -> None:
+        self.contents = contents
         self.folder = folder.absolute()
         self.data_dir = data_dir
         self.calls = calls or DiskCalls()
@@ -89,9 +115,20 @@ class FolderProof:
         if trouble and trouble != self.trouble and not (was_silent and self._is_silent):
             log.warning("%s", trouble)
         if self.trouble and not trouble:
-            log.warning("%s can be used again; recording continues", self.folder)
+            log.warning("%s can be used again; %s", self.folder, self.contents.again)
         self.trouble = trouble
         return trouble
+
+    def prove_identity(self) -> str:
+        """The reason why the folder is not known to be ours; empty if it is, full or not. The first
+        proof creates it."""
+        if self.is_new():
+            return self.prove()
+        try:
+            with self.opened():
+                return ""
+        except NotProved as error:
+            return str(error)
 
     def _trouble(self) -> str:
         try:
@@ -136,11 +173,12 @@ class FolderProof:
 
     def _silent(self, error: NotAnswering) -> NotProved:
         return NotProved(
-            f"{error} ({self.folder}). Nothing is recorded until its disk or share does."
+            f"{error} ({self.folder}). Nothing is {self.contents.kept} until its disk or share "
+            "does."
         )
 
     def is_new(self) -> bool:
-        """True if nothing was ever recorded to this folder."""
+        """True if nothing was ever kept in this folder."""
         return self._remembered() is None
 
     @contextmanager
@@ -161,7 +199,7 @@ class FolderProof:
     def _open(self) -> int:
         known = self._remembered()
         if known is None:
-            raise NotProved(f"Nothing has been recorded to {self.folder} yet.")
+            raise NotProved(f"Nothing has been {self.contents.kept} in {self.folder} yet.")
         try:
             handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -176,7 +214,7 @@ class FolderProof:
     def _check(self, handle: int, known: KnownFolder) -> None:
         """Compare the open folder with the one that is known. Raises NotProved."""
         try:
-            folder, marker = os.fstat(handle), _read_marker(handle)
+            folder, marker = os.fstat(handle), _read_marker(handle, self.contents.marker)
             is_apart = folder.st_dev != self.data_dir.stat().st_dev
             is_writable = os.access(".", os.W_OK | os.X_OK, dir_fd=handle)
             is_read_only = os.fstatvfs(handle).f_flag & os.ST_RDONLY
@@ -184,9 +222,9 @@ class FolderProof:
             raise self._not_usable(error) from error
         if marker.id != known.id or (known.is_apart and not is_apart):
             raise NotProved(
-                f"{self.folder} is not the folder of the recordings: it was replaced, or its disk "
-                "or share is not mounted. Nothing is recorded until it is back. To record into "
-                f"this folder from now on, delete {self.data_dir / KNOWN}."
+                f"{self.folder} is not the folder of the {self.contents.noun}: it was replaced, or "
+                f"its disk or share is not mounted. Nothing is {self.contents.kept} until it is "
+                f"back. To use this folder from now on, delete {self._known_path()}."
             )
         self._check_owner(marker)
         if is_read_only or not is_writable:
@@ -195,7 +233,7 @@ class FolderProof:
         if not marker.owner:
             # A full disk takes no marker, and has to be cleaned all the same.
             with suppress(OSError):
-                _write_marker(handle, Marker(marker.id, self._owner()))
+                _write_marker(handle, self.contents.marker, Marker(marker.id, self._owner()))
         seen = KnownFolder(known.id, str(self.folder), folder.st_dev, folder.st_ino, is_apart)
         if seen != known:
             self._remember(seen)
@@ -203,14 +241,14 @@ class FolderProof:
     def _check_owner(self, marker: Marker) -> None:
         """Refuse the folder of another monitor. Raises NotProved."""
         if marker.owner and marker.owner != self._owner():
-            files = [self.folder / MARKER]
+            files = [self.folder / self.contents.marker]
             if self._remembered():
-                files.append(self.data_dir / KNOWN)
+                files.append(self._known_path())
             raise NotProved(
                 f"{self.folder} belongs to another Camera Monitor, with another DATA_DIR: each "
-                "would delete recordings of the other. Nothing is recorded there. Set MEDIA_DIR "
-                "to another folder. If the other one no longer runs, take the folder over: delete "
-                f"{' and '.join(map(str, files))}."
+                f"would delete {self.contents.noun} of the other. Nothing is {self.contents.kept} "
+                "there. Set MEDIA_DIR to another folder. If the other one no longer runs, take the "
+                f"folder over: delete {' and '.join(map(str, files))}."
             )
 
     def _owner(self) -> str:
@@ -228,7 +266,7 @@ class FolderProof:
         if error.errno == errno.ENOENT:
             return NotProved(
                 f"{self.folder} does not exist: its disk or share may not be mounted. Nothing is "
-                "recorded until it is back."
+                f"{self.contents.kept} until it is back."
             )
         return NotProved(
             f"{self.folder} cannot be written ({error.strerror}). Allow this user to write there, "
@@ -245,11 +283,11 @@ class FolderProof:
             handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fchmod(handle, 0o700)
-                marker = _read_marker(handle)
+                marker = _read_marker(handle, self.contents.marker)
                 self._check_owner(marker)
                 if not marker.owner:
                     marker = Marker(marker.id or token_hex(16), self._owner())
-                    _write_marker(handle, marker)
+                    _write_marker(handle, self.contents.marker, marker)
                 folder = os.fstat(handle)
             finally:
                 os.close(handle)
@@ -262,13 +300,16 @@ class FolderProof:
         """The folder that DATA_DIR knows; None before the first start, and where MEDIA_DIR was
         set to another folder since. A damaged file is as none."""
         with suppress(OSError, ValueError, TypeError):
-            known = KnownFolder(**json.loads((self.data_dir / KNOWN).read_text()[:MAX_SIZE]))
+            known = KnownFolder(**json.loads(self._known_path().read_text()[:MAX_SIZE]))
             return known if known.path == str(self.folder) else None
         return None
 
+    def _known_path(self) -> Path:
+        return self.data_dir / self.contents.known
+
     def _remember(self, known: KnownFolder) -> None:
         with self._data_dir_errors():
-            replace_file(self.data_dir / KNOWN, json.dumps(asdict(known)).encode(), is_forced=True)
+            replace_file(self._known_path(), json.dumps(asdict(known)).encode(), is_forced=True)
 
     @contextmanager
     def _data_dir_errors(self) -> Iterator[None]:
@@ -279,26 +320,26 @@ class FolderProof:
             raise NotProved(f"{self.data_dir} cannot be written ({error.strerror}).") from error
 
 
-def _write_marker(folder: int, marker: Marker) -> None:
+def _write_marker(folder: int, name: str, marker: Marker) -> None:
     """Write the marker whole and durably. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    new = f"{MARKER}.new"
+    new = f"{name}.new"
     handle = os.open(new, flags, 0o600, dir_fd=folder)
     try:
         os.write(handle, f"{marker.id}\n{marker.owner}\n".encode())
         os.fsync(handle)
     finally:
         os.close(handle)
-    os.rename(new, MARKER, src_dir_fd=folder, dst_dir_fd=folder)
+    os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
     os.fsync(folder)
 
 
-def _read_marker(folder: int) -> Marker:
+def _read_marker(folder: int, name: str) -> Marker:
     """The marker of an open folder; an empty one if there is none. Raises OSError."""
     # A pipe in its place would wait for ever.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        handle = os.open(MARKER, flags, dir_fd=folder)
+        handle = os.open(name, flags, dir_fd=folder)
     except FileNotFoundError:
         return Marker()
     try:

@@ -42,6 +42,7 @@ class Studio:
         self.now = NOON
         self.seconds = 0.0
         self.doubt = ""
+        self.trouble = ""
         self.is_checked = False
         self.zone = BERLIN
         self.answers: dict[tuple[str, int], object] = {}
@@ -69,9 +70,16 @@ class Studio:
             lambda: self.zone,
             lambda: self.doubt,
             lambda data: None,
+            lambda: self.trouble,
         )
         self.keeping = StillKeeping(
-            self.engine, files, lambda: self.now, self.keep_days, self.most, lambda: self.seconds
+            self.engine,
+            files,
+            lambda: self.now,
+            self.keep_days,
+            self.most,
+            lambda: self.seconds,
+            lambda: self.trouble,
         )
         self.shelf.make_room = self.keeping.make_room
         self.stills = Stills(

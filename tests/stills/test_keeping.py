@@ -119,6 +119,16 @@ def test_a_disk_that_takes_nothing_is_named_and_nothing_is_left_of_the_still(
     assert studio.shelf.newest(1) is None
 
 
+def test_nothing_is_kept_or_deleted_while_the_share_is_not_mounted(studio: Studio) -> None:
+    stills = take_days_ago(studio, 40, 1)
+    studio.trouble = "media/stills does not exist."
+    with pytest.raises(NotTaken, match="does not exist"):
+        studio.stills.take(1)
+    assert studio.keeping.run() == "Nothing deleted: media/stills does not exist."
+    assert studio.keeping.forget() == ""
+    assert kept(studio, stills) == [True, True]
+
+
 def test_a_folder_that_cannot_be_written_is_named(studio: Studio) -> None:
     studio.folder.mkdir(exist_ok=True)
     (studio.folder / "stills").write_text("a file in its place")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fleet.pictures import TakenPicture
+from fleet.pictures import NotTaken, TakenPicture
 from settings import BadOption, load
 from simulators.panasonic import Camera
 from stills.build import StillsPackage
@@ -33,6 +33,13 @@ def test_a_monitor_takes_a_still_of_each_camera_in_each_hour(
     assert still
     assert still.why == "hour"
     assert package.shelf.path(still) == home.settings.media_dir / "stills" / "1" / still.name
+    folder = home.settings.media_dir / "stills"
+    folder.rename(folder.with_name("elsewhere"))
+    folder.mkdir()
+    with pytest.raises(NotTaken, match="is not the folder of the stills"):
+        package.stills.take(1)
+    folder.rmdir()
+    folder.with_name("elsewhere").rename(folder)
     clock.forward(days=31)
     assert package.forget() == "1 still"
     assert not package.shelf.path(still).exists()

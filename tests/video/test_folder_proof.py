@@ -70,7 +70,7 @@ def test_the_first_start_creates_folder_and_marker_for_this_user_alone(proof: Fo
 
 def test_nothing_is_created_before_the_first_recording(proof: FolderProof) -> None:
     assert proof.is_new()
-    with pytest.raises(NotProved, match="Nothing has been recorded to"), proof.opened():
+    with pytest.raises(NotProved, match="Nothing has been recorded in"), proof.opened():
         pass
     assert not proof.folder.parent.exists()
     assert proof.prove() == ""
