@@ -61,6 +61,10 @@ class _Attempt:
     again: float | None
     reason: str = ""
 
+    def is_due(self, steady: float) -> bool:
+        """True if it is time to try again."""
+        return self.again is not None and steady >= self.again
+
 
 class HourlyStills:
     """The job that takes what is due. `statuses` has the status of each device."""
@@ -119,8 +123,7 @@ class HourlyStills:
                 continue
             slot = slot_of(now, seconds, zone)
             attempt = self._attempts.get(device.id)
-            is_same = attempt is not None and attempt.slot == slot
-            if is_same and (attempt.again is None or steady < attempt.again):
+            if attempt is not None and attempt.slot == slot and not attempt.is_due(steady):
                 continue
             if now >= slot + delay_of(device.id, seconds):
                 due.append(Due(device.id, slot, seconds))

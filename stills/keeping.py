@@ -93,16 +93,16 @@ class StillKeeping:
     def forget(self) -> str:
         """Delete what is older than its days, and what a crash left behind; what and how much.
         Called while the clock is trusted. Raises Unreachable."""
+        before = self._clock() - timedelta(days=self._keep_days)
+        rows.forget_missed(self._engine, before)
         if not rows.last_id(self._engine) or self._prove():
             return ""
-        before = self._clock() - timedelta(days=self._keep_days)
         number = 0
         for _round in range(MAX_ROUNDS):
             old = rows.too_old(self._engine, before)
             if not old or not (deleted := self._delete(old)):
                 break
             number += deleted
-        rows.forget_missed(self._engine, before)
         self._remove_strays()
         return counted(number, "still") if number else ""
 

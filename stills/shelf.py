@@ -72,7 +72,7 @@ class Shelf:
         self, device: int, picture: TakenPicture, why: str, slot: datetime | None = None
     ) -> Still:
         """Keep a picture as it came, with its time of capture in Exif. Raises NotTaken where the
-        disk does not take it."""
+        disk cannot store it."""
         clock_known = self._is_believable(picture.taken_at)
         local = picture.taken_at.astimezone(self._zone())
         data = stamped(picture.data, local, clock_known, kept_of(picture.data))

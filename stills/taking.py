@@ -146,7 +146,7 @@ class Stills:
             flight.error = error
         except Exception:
             log.exception("Internal error while taking a still of device %d", device)
-            flight.error = NotTaken("An internal error occurred.", "The log has the details.")
+            flight.error = NotTaken("An internal error occurred.", "See the log of the server.")
         finally:
             with self._lock:
                 self._flights.pop(device, None)

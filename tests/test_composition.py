@@ -13,8 +13,8 @@ from fleet.package import Package, Packages
 from settings import Settings
 from tests.home import ROOT, Home, Running, until
 
-STILLS = '''
-"""Looks at cameras."""
+COUNTING = '''
+"""Counts cameras."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,45 +25,45 @@ from fleet.package import Job, Package
 
 
 @dataclass(frozen=True)
-class StillsOptions:
+class CountingOptions:
     auto_scan_interval: int
 
 
 @dataclass(frozen=True)
-class StillsPackage(Package):
-    options: StillsOptions
+class CountingPackage(Package):
+    options: CountingOptions
     fleet: FleetPackage
 
     def jobs(self) -> Sequence[Job]:
-        return (Job("stills", "Take stills", self.options.auto_scan_interval, self._take),)
+        return (Job("counting", "Count devices", self.options.auto_scan_interval, self._count),)
 
-    def _take(self) -> str:
-        return f"{len(self.fleet.tracker.devices())} stills taken"
+    def _count(self) -> str:
+        return f"{len(self.fleet.tracker.devices())} devices counted"
 
 
-def build_stills(
-    options: StillsOptions, clock: Callable[[], datetime], fleet: FleetPackage
-) -> StillsPackage:
-    return StillsPackage(options, fleet)
+def build_counting(
+    options: CountingOptions, clock: Callable[[], datetime], fleet: FleetPackage
+) -> CountingPackage:
+    return CountingPackage(options, fleet)
 '''
 LINES = {
-    "from web import application\n": "from stills.build import StillsOptions, build_stills\n",
+    "from web import application\n": "from counting.build import CountingOptions, build_counting\n",
     "    return packages.add(build_web(": (
-        "    packages.add(build_stills(select(StillsOptions), clock, fleet))\n"
+        "    packages.add(build_counting(select(CountingOptions), clock, fleet))\n"
     ),
 }
 """What a new package costs `app.py`: each line stands before the one that it is named by."""
 
 
 @pytest.fixture
-def with_stills(tmp_path: Path) -> Iterator[Running]:
+def with_counting(tmp_path: Path) -> Iterator[Running]:
     """The program with one more package, as a real process."""
     root = tmp_path / "program"
     hidden = shutil.ignore_patterns(".*", "__pycache__", "tests", "docs", "data", "bench")
     shutil.copytree(ROOT, root, ignore=hidden)
-    (root / "stills").mkdir()
-    (root / "stills" / "__init__.py").write_text('"""What do we see?"""\n')
-    (root / "stills" / "build.py").write_text(STILLS)
+    (root / "counting").mkdir()
+    (root / "counting" / "__init__.py").write_text('"""What do we see?"""\n')
+    (root / "counting" / "build.py").write_text(COUNTING)
     text = (root / "app.py").read_text()
     for place, line in LINES.items():
         assert text.count(place) == 1
@@ -82,19 +82,19 @@ def home(make_home: Callable[..., Home]) -> Home:
     return make_home()
 
 
-def test_a_new_package_costs_two_lines_of_app_py_and_its_jobs_run(with_stills: Running) -> None:
+def test_a_new_package_costs_two_lines_of_app_py_and_its_jobs_run(with_counting: Running) -> None:
     old = (ROOT / "app.py").read_text().splitlines()
-    new = (with_stills.root / "app.py").read_text().splitlines()
+    new = (with_counting.root / "app.py").read_text().splitlines()
     changed = [line for line in unified_diff(old, new, n=0) if line[:2] not in ("--", "++", "@@")]
     assert [line[0] for line in changed] == ["+", "+"]
 
-    def stills() -> str:
-        rows = {row["name"]: row for row in with_stills.get("/api/jobs").json}
-        assert rows["stills"]["title"] == "Take stills"
-        return str(rows["stills"]["last_result"] or "")
+    def counted() -> str:
+        rows = {row["name"]: row for row in with_counting.get("/api/jobs").json}
+        assert rows["counting"]["title"] == "Count devices"
+        return str(rows["counting"]["last_result"] or "")
 
-    assert until(stills, 30, "the job of the new package ran") == "0 stills taken"
-    assert "Take stills" in with_stills.get("/settings/jobs").body.decode()
+    assert until(counted, 30, "the job of the new package ran") == "0 devices counted"
+    assert "Count devices" in with_counting.get("/settings/jobs").body.decode()
 
 
 def test_packages_stop_in_the_reverse_of_the_order_in_which_they_start() -> None:
@@ -126,12 +126,12 @@ def test_a_package_takes_part_in_every_minute_and_every_day(home: Home) -> None:
 
 
 def test_every_package_is_found_by_its_class_and_a_missing_one_is_named(home: Home) -> None:
-    class StillsPackage(Package):
+    class CountingPackage(Package):
         pass
 
     assert home.monitor.packages.find(FleetPackage).tracker is home.monitor.tracker
-    with pytest.raises(LookupError, match="StillsPackage"):
-        home.monitor.packages.find(StillsPackage)
+    with pytest.raises(LookupError, match="CountingPackage"):
+        home.monitor.packages.find(CountingPackage)
 
 
 def test_a_package_gets_the_options_that_it_names_and_no_others() -> None:

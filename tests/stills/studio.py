@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from fleet.model import Finding
+from fleet.model import Fault
 from fleet.pictures import NotOffered, NotTaken, TakenPicture, jpeg_size
 from stills.files import StillFiles
 from stills.hourly import HourlyStills
@@ -125,7 +125,7 @@ class Studio:
         self.now += step
         self.seconds += step.total_seconds()
 
-    def findings(self, device: int = 1) -> list[Finding]:
+    def findings(self, device: int = 1) -> list[Fault]:
         return list(self.story.device(device).findings)
 
     def fail(self, way: str = STREAM, device: int = 1, reason: str = "It is dark.") -> None:

@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from fleet.pictures import jpeg_size
 from stills.exif import NO_CLOCK, Kept, kept_of, stamped
 from stills.shelf import Shelf
 from stills.taking import STREAM
-from tests.stills.studio import BERLIN, Studio, jpeg
+from tests.stills.studio import BERLIN, SCAN, Studio, frame, jpeg
 from video.thumbnails import small_jpeg
 
 TAKEN_AT = datetime(2026, 11, 28, 14, 5, 0, 123_456, tzinfo=UTC).astimezone(BERLIN)
+ARITHMETIC = 0xC9
+"""A coding that no decoder at hand knows."""
 JFIF = b"\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
 
 
@@ -25,7 +28,7 @@ def picture(width: int = 640, height: int = 480) -> bytes:
     """A JPEG that can be decoded."""
     encoder: Any = av.CodecContext.create("mjpeg", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
-    encoder.time_base = "1/25"
+    encoder.time_base = Fraction(1, 25)
     made = av.VideoFrame(width, height, "yuvj420p")
     made.pts = 0
     return b"".join(bytes(packet) for packet in [*encoder.encode(made), *encoder.encode(None)])
@@ -116,5 +119,6 @@ def test_a_thumbnail_is_made_by_a_process_and_kept(studio: Studio, shelf: Shelf)
 
 
 def test_a_picture_that_cannot_be_decoded_has_no_thumbnail(studio: Studio, shelf: Shelf) -> None:
+    studio.answers[STREAM, 1] = b"\xff\xd8" + frame(64, 48, ARITHMETIC) + SCAN + b"\xff\xd9"
     still = studio.stills.take(1)
     assert shelf.thumbnail(still) is None

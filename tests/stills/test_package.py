@@ -16,7 +16,7 @@ from tests.stills.studio import jpeg
 def test_a_monitor_takes_a_still_of_each_camera_in_each_hour(
     make_home: Callable[..., Home], clock: Clock
 ) -> None:
-    home = make_home(Camera(), stills_interval=3600)
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1"), stills_interval=3600)
     home.scan()
     package = home.monitor.packages.find(StillsPackage)
     assert {job.name for job in package.jobs()} == {"stills", "old_stills"}

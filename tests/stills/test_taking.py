@@ -48,7 +48,7 @@ def test_a_broken_snapshot_on_a_good_stream_is_a_finding_and_rests(studio: Studi
     assert studio.findings() == []
     assert studio.stills.take(1).way == STREAM
     [finding] = studio.findings()
-    assert (finding.kind, finding.at) == (BROKEN, NOON)
+    assert (finding.kind, finding.since) == (BROKEN, NOON)
     assert finding.text == "its snapshot is broken: It sends a page (HTTP 404)."
     studio.asked.clear()
     studio.stills.take(1)

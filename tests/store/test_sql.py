@@ -45,6 +45,7 @@ def tables(engine: Engine) -> set[str]:
 
 def test_migrations_make_every_table_from_nothing(engine: Engine) -> None:
     import fleet.history.event_rows  # noqa: F401  (its table registers)
+    import stills.tables  # noqa: F401  (its tables register)
     import video.tables  # noqa: F401  (its tables register)
 
     assert tables(engine) == set()

@@ -51,6 +51,7 @@ OWN_FINDINGS = (
 REDACTED_TEXTS = {
     "login.wrong": "its login is wrong or not accepted",
     "stream.refused": "it refuses the stream",
+    "snapshot.broken": "its snapshot is broken",
     "recording.missing": "nothing was recorded for ten minutes though it is due",
     "access.password": "its stored password cannot be used",
     "identity.other": "another device responds at its address",

@@ -11,7 +11,16 @@ from tests.home import Clock, Home, Running, until
 from web.http.actions.readiness import not_ready_reasons
 
 Make = Callable[..., Home]
-JOBS = {"auto_scan", "recorders", "workbook", "tick", "forget", "recordings", "stills", "old_stills"}
+JOBS = {
+    "auto_scan",
+    "recorders",
+    "workbook",
+    "tick",
+    "forget",
+    "recordings",
+    "stills",
+    "old_stills",
+}
 """The names of all jobs of the packages."""
 
 
