@@ -20,7 +20,7 @@ from store.sql import Unreachable
 
 FOLDER = "stills"
 """In MEDIA_DIR."""
-LOOK_EVERY = 15.0
+TAKE_EVERY = 15.0
 CLEAN_EVERY = 300.0
 
 
@@ -52,7 +52,7 @@ class StillsPackage(Package):
 
     def jobs(self) -> Sequence[Job]:
         return (
-            Job("stills", "Take stills that are due", LOOK_EVERY, self.hourly.run),
+            Job("stills", "Take stills that are due", TAKE_EVERY, self.hourly.run),
             Job("old_stills", "Delete old stills", CLEAN_EVERY, self.keeping.run),
         )
 

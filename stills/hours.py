@@ -56,7 +56,7 @@ def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
     return begin.astimezone(UTC), end.astimezone(UTC)
 
 
-def hours_of(
+def day_hours(
     day: date,
     zone: tzinfo,
     seconds: int,

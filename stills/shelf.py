@@ -14,7 +14,7 @@ from fleet.pictures import NotTaken, TakenPicture
 from stills import still_rows as rows
 from stills.exif import kept_of, stamped
 from stills.files import FULL, StillFiles
-from stills.hours import Hour, day_bounds, hours_of
+from stills.hours import Hour, day_bounds, day_hours
 from stills.intervals import Intervals
 from stills.model import BELIEVABLE_FROM, Still
 from store.sql import Unreachable
@@ -162,7 +162,7 @@ class Shelf:
         Invalid."""
         zone, numbers = self._zone(), self.numbers(device)
         since, until = day_bounds(_checked(day), zone)
-        return hours_of(
+        return day_hours(
             day,
             zone,
             self._intervals.of(device),

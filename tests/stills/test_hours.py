@@ -14,8 +14,8 @@ from stills.hours import (
     TAKEN,
     Hour,
     day_bounds,
+    day_hours,
     delay_of,
-    hours_of,
     slot_of,
 )
 from stills.model import ASKED, Missed, Still
@@ -74,7 +74,7 @@ def test_cameras_are_spread_over_the_first_minutes() -> None:
     ids=["usual", "spring", "autumn", "half an hour", "a day that never was", "24.5 hours"],
 )
 def test_the_hours_of_a_day_fill_it_without_a_gap(day: date, zone: ZoneInfo, count: int) -> None:
-    hours = hours_of(day, zone, HOUR, [], [], None, at("2027-01-01T00:00"))
+    hours = day_hours(day, zone, HOUR, [], [], None, at("2027-01-01T00:00"))
     assert len(hours) == count
     bounds = day_bounds(day, zone)
     if hours:
@@ -86,7 +86,7 @@ def test_the_hours_of_a_day_fill_it_without_a_gap(day: date, zone: ZoneInfo, cou
 def of_today(seconds: int, *stills: Still, missed: tuple[Missed, ...] = ()) -> list[Hour]:
     """The hours of a day, at 15:30 in Berlin, of a camera whose first still was due at 10."""
     since, now = at("2026-11-28T09:00"), at("2026-11-28T14:30")
-    return [*hours_of(date(2026, 11, 28), BERLIN, seconds, stills, missed, since, now)]
+    return [*day_hours(date(2026, 11, 28), BERLIN, seconds, stills, missed, since, now)]
 
 
 def test_each_hour_says_what_became_of_it() -> None:
@@ -107,5 +107,5 @@ def test_only_hours_in_which_a_still_is_due_can_miss_one() -> None:
 
 
 def test_a_day_in_the_future_is_all_to_come() -> None:
-    hours = hours_of(date(2026, 11, 29), BERLIN, HOUR, [], [], None, at("2026-11-28T12:00"))
+    hours = day_hours(date(2026, 11, 29), BERLIN, HOUR, [], [], None, at("2026-11-28T12:00"))
     assert [each.state for each in hours] == [FUTURE] * 24
