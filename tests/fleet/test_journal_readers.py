@@ -343,6 +343,8 @@ def test_a_database_from_before_there_were_readers_gets_one(journal: Journal) ->
         connection.execute(text("DROP TABLE schedules"))
         connection.execute(text("DROP TABLE outages"))
         connection.execute(text("DROP TABLE link_days"))
+        connection.execute(text("DROP TABLE schedule_plans"))
+        connection.execute(text("DROP TABLE camera_plans"))
         connection.execute(text("ALTER TABLE grants DROP COLUMN store"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     journal.close()

@@ -145,7 +145,8 @@ def test_a_grant_for_devices_and_sites_is_given_without_a_number(home: Home) -> 
         ("control", "Control"),
         ("admin", "Admin"),
     ]
-    assert not form(page).find("input", name="rights"), "nothing needs them yet"
+    rights = [box["value"] for box in form(page).find("input", name="rights")]
+    assert rights == ["record", "schedule", "download"]
     answer = browser.send(form(page), level="view", places=["3"], places_search="depo")
     page = read(answer.text)
     assert rows(form(page), "places", "Matches")[0] == "Depot"

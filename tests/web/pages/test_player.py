@@ -43,12 +43,12 @@ HIDE = """(isHidden) => {
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with (
         gst_server("127.83.0.5", "--audio", "pcma") as port,
-        gst_server("127.83.0.6", "--codec", "mjpeg", "--size", "1280x720", "--fps", "5") as wide,
+        gst_server("127.83.2.1", "--codec", "mjpeg", "--size", "1280x720", "--fps", "5") as wide,
         gst_server("127.83.0.7", "--codec", "h265", "--sub", "h264") as large,
         monitor_with(tmp_path_factory.mktemp("player"), H265, JPEG) as started,
     ):
         add(started, SOUND, f"rtsp://127.83.0.5:{port}/stream1", "", "")
-        add(started, WIDE, f"rtsp://127.83.0.6:{wide}/stream1", "", "")
+        add(started, WIDE, f"rtsp://127.83.2.1:{wide}/stream1", "", "")
         add(started, LARGE, f"rtsp://127.83.0.7:{large}/stream1", "", "")
         yield started
 
@@ -142,7 +142,7 @@ def joined_midway(tmp_path: Path) -> Iterator[RtspServers]:
     """A camera whose next key frame does not come for a minute."""
     x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "900", "-bsf:v")
     clip = make(tmp_path / "long.h264", *x264, "filter_units=remove_types=5-6", seconds=60)
-    device = RtspDevice("127.83.0.6", streams={"/stream1": Stream(clip=str(clip))})
+    device = RtspDevice("127.83.2.1", streams={"/stream1": Stream(clip=str(clip))})
     with RtspServers([device], free_port()) as servers:
         yield servers
 
@@ -150,7 +150,7 @@ def joined_midway(tmp_path: Path) -> Iterator[RtspServers]:
 def test_a_picture_that_has_to_wait_for_a_key_frame_says_so(
     tab: Tab, monitor: Running, joined_midway: RtspServers
 ) -> None:
-    url = f"rtsp://127.83.0.6:{joined_midway.port}/stream1"
+    url = f"rtsp://127.83.2.1:{joined_midway.port}/stream1"
     body = {"name": "Long", "rtsp_url": url, "vendor": "other"}
     number = monitor.request("POST", "/v0/api/cctv/cameras/", body).json["id"]
     text = live(tab(monitor, f"/cameras/{number}")).locator(".live-text")
