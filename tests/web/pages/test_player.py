@@ -43,12 +43,12 @@ HIDE = """(isHidden) => {
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with (
         gst_server("127.83.0.5", "--audio", "pcma") as port,
-        gst_server("127.83.2.1", "--codec", "mjpeg", "--size", "1280x720", "--fps", "5") as wide,
+        gst_server("127.83.0.6", "--codec", "mjpeg", "--size", "1280x720", "--fps", "5") as wide,
         gst_server("127.83.0.7", "--codec", "h265", "--sub", "h264") as large,
         monitor_with(tmp_path_factory.mktemp("player"), H265, JPEG) as started,
     ):
         add(started, SOUND, f"rtsp://127.83.0.5:{port}/stream1", "", "")
-        add(started, WIDE, f"rtsp://127.83.2.1:{wide}/stream1", "", "")
+        add(started, WIDE, f"rtsp://127.83.0.6:{wide}/stream1", "", "")
         add(started, LARGE, f"rtsp://127.83.0.7:{large}/stream1", "", "")
         yield started
 
@@ -152,7 +152,9 @@ def test_a_picture_that_has_to_wait_for_a_key_frame_says_so(
 ) -> None:
     url = f"rtsp://127.83.2.1:{joined_midway.port}/stream1"
     body = {"name": "Long", "rtsp_url": url, "vendor": "other"}
-    number = monitor.request("POST", "/v0/api/cctv/cameras/", body).json["id"]
+    added = monitor.request("POST", "/v0/api/cctv/cameras/", body)
+    assert added.status == 201, added.body
+    number = added.json["id"]
     text = live(tab(monitor, f"/cameras/{number}")).locator(".live-text")
     expect(text).to_have_text("Waiting for a key frame", timeout=30_000)
 
