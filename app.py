@@ -31,7 +31,7 @@ from settings import Settings
 from sources.build import build_sources, source_rules
 from sources.source import Source
 from stills.build import FOLDER, StillsOptions, build_stills
-from stills.taking import Way
+from stills.taking import SNAPSHOT, STREAM, Way
 from store.json_file import CannotKeep, CannotOpen
 from video.build import VideoOptions, build_video
 from video.folder_proof import STILLS, FolderProof
@@ -72,8 +72,9 @@ def build_monitor(
     packages.add(build_accounts(select(AccountsOptions), clock, fleet, audit))
     inventory = packages.add(build_inventory(select(InventoryOptions), clock, fleet))
     discovery = packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
-    packages.add(build_video(select(VideoOptions), clock, fleet, discovery.streams))
-    ways: tuple[Way, ...] = ()
+    video = packages.add(build_video(select(VideoOptions), clock, fleet, discovery.streams))
+    snapshot, stream = discovery.snapshots.fetch, video.key_pictures.take
+    ways = (Way(SNAPSHOT, snapshot), Way(STREAM, stream))
     folder = FolderProof(settings.media_dir / FOLDER, settings.data_dir, contents=STILLS)
     own = (local_zone, small_jpeg, folder.prove_identity)
     packages.add(build_stills(select(StillsOptions), clock, fleet, ways, *own))

@@ -11,6 +11,7 @@ from discovery.range_scan import RangeAnswer, RangeProgress, RangeScans
 from discovery.refused_logins import RefusedLogins
 from discovery.scanner import Scanner
 from discovery.scheduler import Scheduler
+from discovery.snapshots import SnapshotFetcher
 from discovery.stream_opening import StreamOpener
 from fleet import state
 from fleet.build import FleetPackage
@@ -48,6 +49,7 @@ class DiscoveryPackage(Package):
     scheduler: Scheduler
     ranges: RangeScans
     streams: StreamOpener
+    snapshots: SnapshotFetcher
 
     def open(self) -> None:
         """Set the toggle as the options say, unless somebody has set it before."""
@@ -143,6 +145,8 @@ def build_discovery(
 
     ranges = RangeScans(scanner.begin, keep)
     package = DiscoveryPackage(
-        options, fleet, inventory, scanner, scheduler, ranges, StreamOpener(scanner)
+        *(options, fleet, inventory, scanner, scheduler, ranges),
+        StreamOpener(scanner),
+        SnapshotFetcher(scanner),
     )
     return package

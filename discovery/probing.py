@@ -23,7 +23,7 @@ from discovery.proving import OtherDevice
 from discovery.refused_logins import RefusedLogins
 from discovery.secret_hosts import Unproven, UnprovenRefusal, unproven_reason
 from discovery.sessions import Sessions, Stream
-from fleet.model import CannotAsk, Device, NoAnswer, Report
+from fleet.model import CannotAsk, Device, Finding, NoAnswer, Report
 from fleet.places import session_owner
 from sources import net
 from sources.identify import Identification
@@ -124,10 +124,17 @@ class Prober:
         return self.queue.entry(question)
 
     async def open(
-        self, source: Source, entry: QueueEntry, device: Device, owner: int
+        self,
+        source: Source,
+        entry: QueueEntry,
+        device: Device,
+        owner: int = 0,
+        *,
+        is_brief: bool = False,
     ) -> ProbeResult:
-        """Ask once by a source that opens a stream, beside the queue. What it learns is handed
-        over; a device that misses is checked at once instead, which judges that."""
+        """Ask once by a source that opens a stream, or takes a snapshot, beside the queue. What it
+        learns is handed over; a device that misses is checked at once instead, which judges that.
+        `is_brief`: the answer is no check, so its findings are not kept."""
         result = await self._probe(source, entry, device, self.clock(), owner)
         self._sync()  # it may have been changed or deleted meanwhile
         if not self.queue.is_current(entry):
@@ -135,7 +142,8 @@ class Prober:
         if result.state != MISSED:
             # At once: the next question must see what this login cost, and a device that is deleted
             # now must not come back by a report that waits.
-            await self._keep(result.reports)
+            kept = (each for each in result.reports if not (is_brief and _is_finding(each)))
+            await self._keep(kept)
         elif entry.was_up:
             self.queue.make_due(entry.question, loop_time())
             self._pump()
@@ -345,3 +353,7 @@ class Prober:
         for future in list(self._awaited.get(question, ())):
             if not future.done():
                 future.set_result(answer)
+
+
+def _is_finding(report: Report) -> bool:
+    return isinstance(report, Finding)

@@ -16,6 +16,11 @@ STREAM = "stream"
 """The link of a device with the path of its main stream."""
 SUB_STREAM = "stream.sub"
 """The link with the path of its small stream."""
+SNAPSHOT = "snapshot"
+"""The link with the path of its snapshot, such as `/snap.jpg`, `:8080/snap.jpg` or, with TLS,
+`https:443/snap.jpg`."""
+HTTPS_LINK = "https"
+"""How the link of an encrypted snapshot begins."""
 SOURCE = "rtsp"
 """The source that asks the stream of a channel."""
 PORT = 554

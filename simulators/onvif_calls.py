@@ -1,11 +1,12 @@
 """The answers of a pretend ONVIF device, without their envelope: device service, Media, Media2."""
 
 from collections.abc import Callable
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
 from simulators.onvif_dates import date_and_time
 from simulators.onvif_device import OnvifDevice, Profile, VideoSource
+from simulators.onvif_snapshots import query_login
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
@@ -193,6 +194,8 @@ def _stream_uri(device: OnvifDevice, profile: Profile) -> str:
 
 def _snapshot_uri(device: OnvifDevice, port: int, profile: Profile) -> str:
     path = f"/onvif/snapshot?profile={profile.token}"
+    if device.has_query_login:
+        path += f"&{urlencode(query_login(device), quote_via=quote)}"
     before, after = device.uri_padding
     return before + escape(f"http://{_login(device)}{host_of(device, port)}{path}") + after
 

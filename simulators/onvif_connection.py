@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 from simulators import onvif_calls as calls
-from simulators.onvif_device import JPEG, OnvifDevice
+from simulators.onvif_device import OnvifDevice
+from simulators.onvif_snapshots import CONTENTS, UNENDING, judge_query, send_part
 
 SOAP_TYPE = "application/soap+xml; charset=utf-8"
 LONGEST_BODY = 1_000_000
@@ -117,6 +118,9 @@ class OnvifConnection:
         body = (await self._reader.readexactly(length)).decode("utf-8", "replace")
         if self._device.mode == "endless":
             await self._send_for_ever()
+        if method == "GET" and self._device.snapshot_kind in UNENDING:
+            await send_part(self._device.snapshot_kind, self._writer)
+            return False
         status, extra, content = self._answer(method, target, headers, body)
         answer = [f"HTTP/1.1 {status} {REASONS[status]}", f"Content-Length: {len(content)}"]
         answer += [f"{name}: {value}" for name, value in extra]
@@ -153,12 +157,17 @@ class OnvifConnection:
         if not parts.path.startswith("/onvif/snapshot") or profile is None:
             return page(404)
         device.asked["snapshot"] += 1
-        outcome = device.accounts.judge("GET", headers.get("authorization"))
+        header = headers.get("authorization")
+        if device.has_query_login:
+            outcome = judge_query(device, parts.query, header)
+        else:
+            outcome = device.accounts.judge("GET", header)
         if outcome != "right":
             return 401, self._challenges(outcome), b""
         if not device.snapshot_works:
             return page(404)
-        return 200, [("Content-Type", "image/jpeg")], JPEG
+        kind, content = CONTENTS[device.snapshot_kind]
+        return 200, [("Content-Type", kind)], content
 
     def _challenges(self, outcome: str) -> list[tuple[str, str]]:
         challenges = self._device.accounts.challenges(is_stale=outcome == "stale")

@@ -131,6 +131,10 @@ class OnvifDevice:
     """Stream URIs are invalid after a restart: they hold the number of restarts."""
     has_snapshot: bool = True
     snapshot_works: bool = True
+    snapshot_kind: str = "well"
+    """A key of simulators.onvif_snapshots.CONTENTS, or one of UNENDING."""
+    has_query_login: bool = False
+    """The address of its snapshot has the login in it."""
     spoils: frozenset[str] = frozenset()
     garbles: frozenset[str] = frozenset()
     refuses: frozenset[str] = frozenset()

@@ -13,6 +13,8 @@ from fleet import userinfo
 
 SCHEMES = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 """The schemes that are accepted, with their ports."""
+SAFE_IN_PATH = "!#$%&'()*+,/:;=?@[]~-._"
+"""Characters of a path and query that are sent as they are; all else is percent-encoded."""
 LONGEST = 2048
 Address = IPv4Address | IPv6Address
 

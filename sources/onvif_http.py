@@ -165,14 +165,14 @@ class Conversation:
             return response
         return await self._log_in(response, place, namespace, body)
 
-    def _may_reveal(self, place: DeviceUrl) -> bool:
+    def may_reveal(self, place: DeviceUrl) -> bool:
         """False at another port than that of the device, unless it has the pinned certificate:
         behind a port forward, it is another device."""
         return place.port == self.port or (place.is_tls and self.pin is not None)
 
     def _must_withhold(self, place: DeviceUrl) -> bool:
         """True if the newest response asks for the login, and only Basic would answer it there."""
-        if self.logins.login is None or self._may_reveal(place):
+        if self.logins.login is None or self.may_reveal(place):
             return False
         try:
             login_challenges.strongest(self.logins.challenges, may_use_basic=False)
@@ -299,6 +299,40 @@ class Conversation:
 
     # -- one request -------------------------------------------------------------------------
 
+    async def get(
+        self,
+        place: DeviceUrl,
+        authorization: str,
+        reads_on: Callable[[int, bytearray], bool],
+        seconds: float,
+    ) -> tuple[int, list[Challenge], bytes]:
+        """One GET: its status, the challenges of its answer, and the body, as long as `reads_on`
+        wants more of it after this status and these bytes. Raises as `send` does."""
+        import aiohttp
+
+        headers = {"User-Agent": net.USER_AGENT, "Accept-Encoding": "identity"}
+        if authorization:
+            headers["Authorization"] = authorization
+        try:
+            async with self.session.get(
+                _url(place),
+                headers=headers,
+                allow_redirects=False,
+                ssl=self._tls() if place.is_tls else True,
+                timeout=aiohttp.ClientTimeout(total=seconds),
+            ) as answer:
+                content = bytearray()
+                while reads_on(answer.status, content):
+                    if not (chunk := await answer.content.read(CHUNK)):
+                        break
+                    content += chunk
+                offered = answer.headers.getall("WWW-Authenticate", ())
+                return answer.status, login_challenges.challenges(offered), bytes(content)
+        except aiohttp.ClientError as error:
+            raise _error_of(error) from error
+        except TimeoutError as error:
+            raise NoAnswer(f"no response within {seconds:g} s") from error
+
     async def send(self, place: DeviceUrl, namespace: str, body: str) -> Response:
         """One request and its response, whatever it says. Raises NoAnswer, tls.TooOld, and OSError,
         which `net.cannot_ask` can judge."""
@@ -337,7 +371,7 @@ class Conversation:
         logins = self.logins
         if logins.authorization is None or not logins.scheme:
             return headers
-        if logins.scheme == "basic" and not self._may_reveal(place):
+        if logins.scheme == "basic" and not self.may_reveal(place):
             return headers
         headers["Authorization"] = logins.authorization.answer("POST", place.path, data)
         return headers

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 
 from fleet import access_fields, path_logins
-from fleet.channels import TLS_LINK, TLS_PORT
+from fleet.channels import HTTPS_LINK, TLS_LINK, TLS_PORT
 from fleet.model import NoAnswer, Target
 from sources import onvif_answers, onvif_http, soap, tls
 from sources.device_urls import SCHEMES, DeviceUrl
@@ -210,7 +210,10 @@ class Reader:
         if uri is None or uri.url.scheme not in ("http", "https"):
             return ""
         place = own_place(uri.url, self.base, is_port_given=self.target.port is not None)
-        return self._link(place)[0]
+        link, _has_secret = self._link(place)
+        if link and place.is_tls:
+            return f"{HTTPS_LINK}{link if link[0] == ':' else f':{place.port}{link}'}"
+        return link
 
     async def _uri(self, namespace: str, operation: str) -> Uri | None:
         uri = onvif_answers.uri(await self._media(namespace, operation))

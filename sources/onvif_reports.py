@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleet import identity
-from fleet.channels import STREAM, SUB_STREAM, TLS_LINK
+from fleet.channels import SNAPSHOT, STREAM, SUB_STREAM, TLS_LINK
 from fleet.kinds import CAMERA
 from fleet.model import Finding, Sighting
 from sources import login_texts, onvif_http
@@ -91,7 +91,7 @@ def links_of(reading: Reading, known: int) -> dict[str, str]:
 
 def _links(channel: Channel) -> dict[str, str]:
     streams = [stream for stream in channel.streams if stream.link]
-    links = {"snapshot": channel.snapshot}
+    links = {SNAPSHOT: channel.snapshot}
     if streams:
         links |= {STREAM: streams[0].link, SUB_STREAM: _sub_link(streams)}
     return {name: link for name, link in links.items() if link}

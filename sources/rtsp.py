@@ -47,7 +47,6 @@ PORT, TLS_PORT = 554, 322
 MAX_REDIRECTS = 3
 MAX_ANSWERS = 2
 """Answers to the challenges of one check: the second only to a nonce that was outdated."""
-SAFE_IN_PATH = "!#$%&'()*+,/:;=?@[]~-._"
 
 LOGIN_FINDINGS = ("login.wrong", "login.method", "login.none")
 STREAM_FINDINGS = (
@@ -468,7 +467,7 @@ def url_of(target: Target) -> StreamUrl:
 
 def request_url(url: StreamUrl) -> str:
     """The URL as a request line has it: no blanks, no login."""
-    path = quote(url.path, safe=SAFE_IN_PATH)
+    path = quote(url.path, safe=device_urls.SAFE_IN_PATH)
     return replace(url, path=path if path.startswith("/") else f"/{path}").text
 
 

@@ -20,6 +20,7 @@ from video.coverage import CoverageReader
 from video.due_watch import DueWatch
 from video.folder_proof import FolderProof
 from video.keeping import Keeping, due_devices, limits_of
+from video.key_picture import KeyPictures
 from video.library import Library, open_library
 from video.recorded import COMPLETED, FAILED, RECORDING, Recording
 from video.recorder import Recorder
@@ -51,6 +52,7 @@ class VideoPackage(Package):
     due_watch: DueWatch
     keeping: Keeping
     recorder: Recorder
+    key_pictures: KeyPictures
 
     def open(self) -> None:
         try:
@@ -114,7 +116,8 @@ def build_video(
     recorder.on_change = partial(_tell_recording, fleet, clock)
     due_watch.set_due = recorder.set_due
     keeping.attach(streams, recorder)
-    return VideoPackage(streams, library, schedules, due_watch, keeping, recorder)
+    pictures = KeyPictures(streams)
+    return VideoPackage(streams, library, schedules, due_watch, keeping, recorder, pictures)
 
 
 def _tell_recording(

@@ -101,16 +101,38 @@ class Jpegs:
             self.errors += 1
 
 
-class _Decoder:
-    """One decoder, in the thread of its caller."""
+def whole_picture(packet: EncodedPacket, quality: int) -> Picture | None:
+    """The picture of a key frame in full size, that of an MJPEG camera as it is. None where the
+    decoder finds damage in it, or cannot read it."""
+    import av
 
-    def __init__(self, coding: VideoCoding) -> None:
+    coding = packet.coding
+    if not isinstance(coding, VideoCoding) or coding.encoding not in DECODERS:
+        return None
+    try:
+        frame = _Decoder(coding, is_strict=True).only_frame(packet)
+        if frame is None or frame.is_corrupt:
+            return None
+        if coding.encoding == "mjpeg":
+            size = frame.width, frame.height
+            return Picture(packet.data, *size, size, packet.at)
+        return _Output(PictureOptions(0, 0, quality)).picture(frame, packet.at)
+    except (ValueError, av.error.FFmpegError):
+        return None
+
+
+class _Decoder:
+    """One decoder, in the thread of its caller. A strict one raises for damage that others hide
+    with what they have decoded before."""
+
+    def __init__(self, coding: VideoCoding, *, is_strict: bool = False) -> None:
         import av
         from av.codec.context import Flags
 
         self._context: Any = av.CodecContext.create(DECODERS[coding.encoding], "r")
         self._context.thread_count = 1
-        self._context.options = {"max_pixels": str(MOST_PIXELS)}
+        strict = {"err_detect": "explode"} if is_strict else {}
+        self._context.options = {"max_pixels": str(MOST_PIXELS), **strict}
         if coding.reorder == 0:
             # Where pictures change places, this would give them in the order in which they came.
             self._context.flags |= Flags.low_delay
@@ -128,6 +150,14 @@ class _Decoder:
         for frame in self._context.decode(encoded):
             ticks = frame.pts if frame.pts is not None else encoded.pts
             yield frame, ticks / TICKS, self._arrivals.pop(ticks, packet.at)
+
+    def only_frame(self, packet: EncodedPacket) -> "av.VideoFrame | None":
+        """The picture of one packet, also where a decoder would wait for the next one."""
+        import av
+
+        encoded = av.Packet(packet.data)
+        frames = [*self._context.decode(encoded), *self._context.decode(None)]
+        return frames[0] if frames else None
 
 
 class _Output:

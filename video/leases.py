@@ -1,12 +1,12 @@
 """The leases of one stream, and what it does: the records of `video/streams.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from video.message_values import plan_head
 from video.model import LinkCounts, SegmentPlan, SegmentProgress, StreamKey, StreamState
-from video.watching import MP4, Viewers
+from video.watching import KEY, MP4, Viewers
 
 
 class RecordingLease:
@@ -40,7 +40,8 @@ class RecordingLease:
 @dataclass(slots=True, eq=False)
 class Stream:
     """A stream that somebody needs, or has needed a moment ago. `number`: of the connection in a
-    child. `due`: when the next attempt comes; None while it opens or is open."""
+    child. `due`: when the next attempt comes; None while it opens or is open. `lingers`: it was
+    needed for more than the picture of a key frame."""
 
     key: StreamKey
     state: StreamState
@@ -59,6 +60,12 @@ class Stream:
     openings: int = 0
     told_openings: int = 1
     stalls: int = 0
+    lingers: bool = False
+
+    def is_for_keys(self) -> bool:
+        """True if it is needed for pictures of key frames alone: it is tried once, and closed at
+        once."""
+        return not self.lingers and all(watch.kind == KEY for watch in self.viewers.watches())
 
     def is_needed(self) -> bool:
         return self.recording is not None or bool(self.viewers.watches())
@@ -71,6 +78,7 @@ class Stream:
             "version": self.version,
             "mp4": self.viewers.is_watched_as(MP4),
             "pictures": sorted(self.viewers.picture_options()),
+            "keys": sorted(astuple(wish) for wish in self.viewers.key_wishes()),
             "record": lease.head() if lease else None,
         }
 

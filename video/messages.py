@@ -18,8 +18,10 @@ OPEN, WANT, CLOSE, END, FORGET_LOGIN = 1, 2, 3, 4, 5
 """To the child: read this stream; what is wanted of it now; end it; end all of them; send its login
 no more."""
 BEAT, STATE, INIT, FRAGMENT, PICTURE, SEGMENT, COUNTS, ENDED = 16, 17, 18, 19, 20, 21, 22, 23
+KEY_PICTURE = 24
 """From the child: it is alive, and when each stream got video; the other kinds are the values of
-`video/model.py`; ENDED: the stream is closed, and why."""
+`video/model.py`; ENDED: the stream is closed, and why; KEY_PICTURE: the picture that fulfils a
+wish for a key frame."""
 HEADER = struct.Struct("!IIHHI")
 MAX_HEAD, MAX_DATA = 1 << 20, 64 << 20
 """Bytes. A longer message is the sign of a child that is out of its mind."""

@@ -4,6 +4,7 @@ A device is asked for a stream once, however many watch and record it. Time-outs
 between attempts run on the monotonic clock.
 """
 
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -41,7 +42,7 @@ from video.model import (
 )
 from video.outages import SERVER
 from video.rhythm import Patience
-from video.watching import MP4, PictureOptions, Watch
+from video.watching import KEY, MP4, KeyWish, PictureOptions, Watch
 from video.workers import NoWorker, Workers
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Streams:
         self._key_distances: dict[StreamKey, float | None] = {}
         self._patience: dict[StreamKey, Patience] = {}
         self._number = 0
+        self._wishes = itertools.count(1)
         self._running = 0
         self._is_stopped = False
         self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
@@ -130,9 +132,18 @@ class Streams:
     ) -> Watch:
         """Watch a stream as `mp4` or `mjpeg`; the options are those of the pictures. Close it."""
         options = None if kind == MP4 else PictureOptions(max_width, max_rate, quality)
-        watch = Watch(key, kind, viewer, self._clock(), options, self._leave)
+        return self._watch(Watch(key, kind, viewer, self._clock(), options, self._leave))
+
+    def watch_key(self, key: StreamKey, viewer: object, fresh: float, wait: float) -> Watch:
+        """Wait for the picture of one key frame; the options are those of KeyWish. Close it. A
+        stream that is opened for this alone is tried once, and closed at once."""
+        wish = KeyWish(next(self._wishes), fresh, wait)
+        return self._watch(Watch(key, KEY, viewer, self._clock(), wish, self._leave))
+
+    def _watch(self, watch: Watch) -> Watch:
         with self._changed:
-            stream = self._needed(key)
+            stream = self._needed(watch.key)
+            stream.lingers = stream.lingers or watch.kind != KEY
             stream.viewers.add(watch, stream.state)
             wants = stream.wants()
         self._tell_wants(stream, wants)
@@ -151,6 +162,7 @@ class Streams:
             self._number += 1
             lease = RecordingLease(key, plan, on_segment, self._number, self._stop_recording)
             stream = self._needed(key)
+            stream.lingers = True
             stream.recording = self._leases[lease.number] = lease
             wants = stream.wants()
         self._tell_wants(stream, wants)
@@ -257,12 +269,15 @@ class Streams:
         """When a stream has to be looked after again."""
         times = [stream.due] if stream.due is not None else []
         if stream.unneeded_since is not None and not (stream.is_opening or stream.is_closing):
-            times.append(stream.unneeded_since + self._linger)
+            times.append(stream.unneeded_since + self._linger_of(stream))
         return times
+
+    def _linger_of(self, stream: Stream) -> float:
+        return self._linger if stream.lingers else 0.0
 
     def _look_after(self, stream: Stream, now: float) -> None:
         since = stream.unneeded_since
-        if since is not None and now - since >= self._linger:
+        if since is not None and now - since >= self._linger_of(stream):
             self._close(stream)
         elif stream.due is not None and stream.due <= now and self._has_room(stream):
             self._begin_opening(stream)
@@ -375,6 +390,8 @@ class Streams:
             case messages.PICTURE:
                 options = PictureOptions(*head["options"])
                 stream.viewers.put_picture(options, picture_of(head, data))
+            case messages.KEY_PICTURE:
+                stream.viewers.put_picture(KeyWish(*head["wish"]), picture_of(head, data))
             case messages.INIT:
                 stream.viewers.put(init_of(head, data))
             case messages.STATE:
@@ -549,7 +566,10 @@ class Streams:
         if new == old:
             return
         stream.state = new
+        is_for_keys = stream.is_for_keys()
         stream.viewers.put(new)
+        if is_for_keys and activity in (RETRYING, NO_PICTURE):
+            return  # nothing that anybody watches or records is interrupted
         for callback in self._on_state:
             self._calls.put(lambda call=callback: call(stream.key, new))  # type: ignore[misc]
 

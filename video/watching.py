@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from threading import Condition, Lock
 from types import TracebackType
@@ -9,7 +10,8 @@ from typing import NamedTuple, Self
 
 from video.model import Fragment, Init, Picture, StreamKey, StreamState
 
-MP4, MJPEG = "mp4", "mjpeg"
+MP4, MJPEG, KEY = "mp4", "mjpeg", "key"
+"""What is watched: the stream itself, pictures of it, or the picture of one key frame."""
 MAX_KEPT, MAX_KEPT_SECONDS = 8 << 20, 60.0
 """Bytes and seconds since the last key frame that are kept for the next viewer. A camera whose key
 frames are minutes apart has more: its next viewer waits for a key frame."""
@@ -30,6 +32,19 @@ class PictureOptions(NamedTuple):
     quality: int = 80
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class KeyWish:
+    """A wish for the picture of one key frame, in full size and undamaged.
+
+    The last one is taken if it came within `fresh` seconds, else the next one, and after `wait`
+    seconds without one the last one after all, however old. `number` tells wishes apart.
+    """
+
+    number: int
+    fresh: float
+    wait: float
+
+
 class Watch:
     """What one viewer gets. One thread calls `next`, any other may call `close`."""
 
@@ -39,7 +54,7 @@ class Watch:
         kind: str,
         viewer: object,
         since: datetime,
-        options: PictureOptions | None,
+        options: PictureOptions | KeyWish | None,
         on_close: Callable[["Watch"], None],
     ) -> None:
         self.key = key
@@ -153,7 +168,7 @@ class Viewers:
         self._init: Init | None = None
         self._group: list[Fragment] = []
         self._kept = 0
-        self._pictures: dict[PictureOptions, Picture] = {}
+        self._pictures: dict[PictureOptions | KeyWish, Picture] = {}
 
     def add(self, watch: Watch, state: StreamState) -> None:
         """Add a viewer: it gets the state, and what there is since the last key frame."""
@@ -175,8 +190,8 @@ class Viewers:
             if not self.is_watched_as(MP4):
                 self._forget_group()
                 self._init = None
-            if all(watch.options != other.options for other in self._watches):
-                self._pictures.pop(watch.options or PictureOptions(), None)
+            if watch.options and all(watch.options != other.options for other in self._watches):
+                self._pictures.pop(watch.options, None)
 
     def watches(self) -> tuple[Watch, ...]:
         with self._lock:
@@ -187,7 +202,13 @@ class Viewers:
 
     def picture_options(self) -> frozenset[PictureOptions]:
         """The options of the pictures that somebody watches."""
-        return frozenset(watch.options for watch in self._watches if watch.options is not None)
+        options = (watch.options for watch in self._watches)
+        return frozenset(each for each in options if isinstance(each, PictureOptions))
+
+    def key_wishes(self) -> frozenset[KeyWish]:
+        """The wishes for a key frame."""
+        options = (watch.options for watch in self._watches)
+        return frozenset(each for each in options if isinstance(each, KeyWish))
 
     def put(self, value: Init | Fragment | StreamState) -> None:
         """Pass a value on, and keep it for the next viewer."""
@@ -204,7 +225,7 @@ class Viewers:
                 if watch.kind == MP4 or isinstance(value, StreamState):
                     watch.offer(value)
 
-    def put_picture(self, options: PictureOptions, picture: Picture) -> None:
+    def put_picture(self, options: PictureOptions | KeyWish, picture: Picture) -> None:
         """Pass a picture to those who watch with these options."""
         with self._lock:
             watches = [watch for watch in self._watches if watch.options == options]

@@ -3,6 +3,7 @@
 A stream that floods, or whose disk is slow, keeps no other waiting and costs a limited queue.
 """
 
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,10 +17,11 @@ from video.messages import Message
 from video.model import PLAYING, WAITING, OpenedStream
 from video.packets import VIDEO, EncodedPacket
 from video.reader.counting import Counting
+from video.reader.key_pictures import KeyPictures
 from video.reader.pictures import Pictures
 from video.reader.recording import Recording
 from video.reader.sending import Send, live_message
-from video.watching import PictureOptions
+from video.watching import KeyWish, PictureOptions
 
 MAX_WAITING = 8 << 20
 """Bytes of packets that wait. What comes then is dropped, and counted as lost."""
@@ -49,6 +51,7 @@ class Pipeline:
         self._group_bytes = 0
         self._mp4: LiveMp4 | None = None
         self._pictures: Pictures | None = None
+        self._keys = KeyPictures(number, send)
         self._recording: Recording | None = None
         self._recorded_until = 0.0
         self._state: Mapping[str, Any] = {}
@@ -71,7 +74,7 @@ class Pipeline:
         with self._changed:
             if head["version"] > self._version:
                 self._version = head["version"]
-                self.is_watched = bool(head["mp4"] or head["pictures"])
+                self.is_watched = bool(head["mp4"] or head["pictures"] or head["keys"])
                 self._work.append(head)
                 self._changed.notify()
 
@@ -144,8 +147,10 @@ class Pipeline:
         if self._mp4:
             for value in self._mp4.feed(packet):
                 self._send(live_message(self._number, value))
-        if self._pictures and packet.kind == VIDEO:
-            self._pictures.feed(packet)
+        if packet.kind == VIDEO:
+            self._keys.feed(packet)
+            if self._pictures:
+                self._pictures.feed(packet)
 
     def _keep(self, packet: EncodedPacket) -> None:
         if packet.kind == VIDEO and packet.is_key:
@@ -186,6 +191,9 @@ class Pipeline:
         elif not wants["mp4"]:
             self._mp4 = None
         self._apply_pictures(frozenset(PictureOptions(*options) for options in wants["pictures"]))
+        newest_key = self._group[0] if self._group else None
+        wishes = [KeyWish(*wish) for wish in wants["keys"]]
+        self._keys.want(wishes, newest_key, time.monotonic())
 
     def _apply_recording(self, head: Mapping[str, Any] | None) -> None:
         if self._recording and (head is None or head["lease"] != self._recording.lease):
