@@ -51,7 +51,8 @@ def servers() -> Iterator[OnvifServers]:
 
 @pytest.fixture
 def make(tmp_path: Path, servers: OnvifServers) -> Iterator[Make]:
-    """An engine that knows one camera, with this link to its snapshot, and what fetches it. `fields` are of the device, the others of its access."""
+    """An engine that knows one camera, with this link to its snapshot, and what fetches it.
+    `fields` are of the device, the others of its access."""
     running: list[Engine] = []
 
     def made(
