@@ -52,8 +52,8 @@ class StillsPackage(Package):
 
     def jobs(self) -> Sequence[Job]:
         return (
-            Job("stills", "Take stills that are due", TAKE_EVERY, self.hourly.run),
-            Job("old_stills", "Delete old stills", CLEAN_EVERY, self.keeping.run),
+            Job("stills", "Take stills that are due", TAKE_EVERY, _patient(self.hourly.run)),
+            Job("old_stills", "Delete old stills", CLEAN_EVERY, _patient(self.keeping.run)),
         )
 
     def forget(self) -> str:
@@ -62,6 +62,18 @@ class StillsPackage(Package):
     def stop(self) -> None:
         self.hourly.stop()
         self.stills.stop()
+
+
+def _patient(run: Callable[[], str]) -> Callable[[], str]:
+    """The same, but an outage of the database is only told: it is logged elsewhere, once."""
+
+    def run_if_possible() -> str:
+        try:
+            return run()
+        except Unreachable as error:
+            return str(error)
+
+    return run_if_possible
 
 
 def build_stills(
@@ -79,6 +91,7 @@ def build_stills(
     engine, tracker = fleet.journal.engine, fleet.tracker
     files = StillFiles(options.media_dir / FOLDER)
     intervals = Intervals(engine, options.stills_interval)
+    fleet.journal_writer.on_recovery.append(intervals.open)
     doubt = fleet.trusted.distrust_reason
     shelf = Shelf(
         engine, files, tracker.fleet, intervals, clock, zone, doubt, make_thumbnail, prove

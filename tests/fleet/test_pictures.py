@@ -7,6 +7,7 @@ from tests.stills.studio import SCAN, frame, jpeg
 
 COMMENT = b"\xff\xfe\x00\x04ab"
 TABLES = b"\xff\xc4\x00\x05abc"
+THUMBNAIL = b"\xff\xe1\x00\x08\xff\xc0\xff\xd9\0\0"
 HUGE = jpeg(16_000, 12_500)
 
 
@@ -17,7 +18,7 @@ HUGE = jpeg(16_000, 12_500)
         (jpeg(3280, 2464, COMMENT, TABLES), (3280, 2464)),
         (jpeg(640, 480, b"\xff\xff\xff\xfe\x00\x04ab"), (640, 480)),
         (b"\xff\xd8" + frame(640, 480, 0xC2) + SCAN + b"\xff\xd9\0\0\0", (640, 480)),
-        (b"\xff\xd8" + b"\xff\xe1\x00\x08" + b"\xff\xc0\xff\xd9\0\0" + jpeg(64, 48)[2:], (64, 48)),
+        (jpeg(64, 48, THUMBNAIL), (64, 48)),
     ],
     ids=["plain", "segments", "fill", "progressive and padded", "a thumbnail inside"],
 )
@@ -32,6 +33,7 @@ def test_the_size_is_that_of_the_frame_header(data: bytes, size: tuple[int, int]
         (b"<html>401</html>", "not a JPEG"),
         (b"\x89PNG\r\n\x1a\n", "not a JPEG"),
         (jpeg(640, 480)[:-2], "its end is missing"),
+        (jpeg(64, 48, THUMBNAIL)[:-2], "its end is missing"),
         (jpeg(640, 480)[:10], "ends within its headers"),
         (b"\xff\xd8", "ends within its headers"),
         (b"\xff\xd8" + SCAN + b"\xff\xd9", "headers cannot be read"),

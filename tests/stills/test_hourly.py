@@ -63,7 +63,8 @@ def test_one_that_fails_is_tried_again_within_its_hour(studio: Studio) -> None:
     studio.answers[STREAM, 1] = jpeg()
     run_for(studio, 0.5)
     assert studio.slots() == [NOON + ONE_HOUR]
-    assert reasons(studio) == ["It is dark."], "the first hour only: the second one has a still"
+    hours = studio.shelf.hours(1, TODAY)[13:15]
+    assert [(each.state, each.reason) for each in hours] == [(MISSED, "It is dark."), (TAKEN, "")]
 
 
 def test_an_offline_camera_is_not_asked(studio: Studio) -> None:

@@ -33,6 +33,8 @@ def test_a_monitor_takes_a_still_of_each_camera_in_each_hour(
     assert still
     assert still.why == "hour"
     assert package.shelf.path(still) == home.settings.media_dir / "stills" / "1" / still.name
+    assert (home.settings.data_dir / "stills_folder.json").exists()
+    assert not (home.settings.data_dir / "recordings_folder.json").exists()
     folder = home.settings.media_dir / "stills"
     folder.rename(folder.with_name("elsewhere"))
     folder.mkdir()
