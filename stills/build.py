@@ -99,6 +99,7 @@ def build_stills(
     max_bytes = int(options.stills_max_gb * GB)
     keeping = StillKeeping(engine, files, clock, options.stills_keep_days, max_bytes, prove=prove)
     shelf.make_room = keeping.make_room
+    keeping.on_deleted = shelf.reload_newest
     stills = Stills(
         shelf, ways, tracker.fleet, lambda findings: tracker.apply(findings, clock()), clock
     )

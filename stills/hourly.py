@@ -182,6 +182,7 @@ class HourlyStills:
             return
         count = rows.mark_clock_unknown(self.engine, self._first_id)
         self._first_id = rows.last_id(self.engine)
+        self.stills.shelf.reload_newest()
         if count:
             log.warning(
                 "The clock was set; the times of %s before are wrong", counted(count, "still")

@@ -51,6 +51,7 @@ class StillKeeping:
         prove: Callable[[], str] = lambda: "",
     ) -> None:
         self.trouble = ""
+        self.on_deleted: Callable[[], None] = lambda: None
         self._engine = engine
         self._files = files
         self._clock = clock
@@ -138,7 +139,10 @@ class StillKeeping:
                 log.warning("%s cannot be deleted (%s)", self._files.path(still), error.strerror)
                 break
             gone.append(still.id)
-        rows.remove(self._engine, gone)
+        try:
+            rows.remove(self._engine, gone)
+        finally:
+            self.on_deleted()
         return len(gone)
 
     def _tell(self, trouble: str) -> None:

@@ -65,6 +65,7 @@ class Shelf:
         self._turns = BoundedSemaphore(THUMBNAILS_AT_ONCE)
         self._failed: set[int] = set()
         self._lock = Lock()
+        self._newest: dict[int, Still] | None = None
 
     # -- writing -------------------------------------------------------------------------
 
@@ -97,7 +98,11 @@ class Shelf:
             with suppress(OSError):
                 self.files.remove(device, name)
             raise
-        return replace(still, id=id)
+        still = replace(still, id=id)
+        with self._lock:
+            if self._newest is not None:
+                self._newest[device] = still
+        return still
 
     def _is_believable(self, at: datetime) -> bool:
         """True if the clock was set. One without a battery begins in 1970 at each start and is in
@@ -112,6 +117,7 @@ class Shelf:
         yet."""
         if still.slot is None:
             rows.give_slot(self.engine, still, slot)
+            self.reload_newest()
 
     def _write(self, device: int, taken_at: datetime, data: bytes) -> str:
         """Write a file; on a full disk once more, after room was made."""
@@ -146,8 +152,17 @@ class Shelf:
     def newest_of_all(self) -> dict[int, Still]:
         """The still of each device that was taken last."""
         redirects = self._fleet().redirects
-        newest = rows.newest_of_each(self.engine)
-        return {redirects.get(still.device, still.device): still for still in newest}
+        with self._lock:
+            if self._newest is None:
+                newest = rows.newest_of_each(self.engine)
+                self._newest = {still.device: still for still in newest}
+            in_order = sorted(self._newest.values(), key=lambda still: still.id)
+        return {redirects.get(still.device, still.device): still for still in in_order}
+
+    def reload_newest(self) -> None:
+        """Read the newest stills again: rows were changed or deleted."""
+        with self._lock:
+            self._newest = None
 
     def between(self, device: int, since: datetime, until: datetime) -> list[Still]:
         """The stills of that time, the oldest first."""

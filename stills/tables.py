@@ -32,6 +32,7 @@ stills = Table(
     UniqueConstraint("device", "name", name="stills_name"),
     UniqueConstraint("device", "slot", name="stills_slot"),
     Index("stills_day", "device", "taken_at"),
+    Index("stills_newest", "device", "id"),
     sqlite_autoincrement=True,
 )
 """One row for each file. Numbers grow and are never used again: they tell which still is newer."""

@@ -82,6 +82,7 @@ class Studio:
             lambda: self.trouble,
         )
         self.shelf.make_room = self.keeping.make_room
+        self.keeping.on_deleted = self.shelf.reload_newest
         self.stills = Stills(
             self.shelf,
             [Way(name, self._way(name)) for name in (LOCAL, SNAPSHOT, STREAM)],

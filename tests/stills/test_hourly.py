@@ -134,6 +134,7 @@ def test_a_clock_that_ran_ahead_marks_what_was_taken_meanwhile(studio: Studio) -
     assert first
     assert second
     assert (first.clock_known, second.clock_known) == (False, True)
+    assert studio.shelf.newest_of_all() == {1: second}
 
 
 def test_a_machine_that_slept_was_not_set(studio: Studio) -> None:

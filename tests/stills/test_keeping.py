@@ -37,12 +37,17 @@ def take_days_ago(studio: Studio, *ages: float, device: int = 1) -> list[Still]:
 def test_stills_and_missed_ones_go_after_their_days(engine: Engine, tmp_path: Path) -> None:
     studio = Studio(engine, tmp_path, keep_days=7)
     stills = take_days_ago(studio, 9, 8, 6, 0)
+    studio.shelf.newest_of_all()
     still_rows.miss(engine, [Missed(1, NOON - timedelta(days=n), "dark") for n in (8, 6)])
+    assert studio.shelf.newest_of_all() == {1: stills[-1]}
     assert studio.keeping.forget() == "2 stills"
     assert kept(studio, stills) == [False, False, True, True]
     year = timedelta(days=365)
     assert len(still_rows.missed_between(engine, [1], NOON - year, NOON)) == 1
     assert studio.keeping.forget() == ""
+    studio.now += timedelta(days=8)
+    studio.keeping.forget()
+    assert studio.shelf.newest_of_all() == {}
 
 
 def test_a_still_of_unknown_time_goes_with_the_next_whose_time_is_known(studio: Studio) -> None:
@@ -52,6 +57,7 @@ def test_a_still_of_unknown_time_goes_with_the_next_whose_time_is_known(studio: 
     [newest] = take_days_ago(studio, 56 * 365)
     studio.keeping.forget()
     assert kept(studio, [old, unknown, recent, newest]) == [False, True, True, True]
+    assert studio.shelf.newest_of_all() == {1: newest}
     studio.now = NOON + timedelta(days=35)
     studio.keeping.forget()
     assert kept(studio, [old, unknown, recent, newest]) == [False, False, False, True]

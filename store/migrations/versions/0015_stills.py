@@ -27,6 +27,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("stills_day", "stills", ["device", "taken_at"])
+    op.create_index("stills_newest", "stills", ["device", "id"])
     op.create_table(
         "missed_stills",
         sa.Column("device", sa.Integer, primary_key=True, autoincrement=False),
