@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from discovery.device_questions import DeviceQuestions
 from discovery.device_tracker import DeviceTracker
+from discovery.event_watching import EventPace, EventWatches
 from discovery.inbox import Inbox
 from discovery.listening import Listener
 from discovery.probe_results import ProbeResult
@@ -68,7 +69,8 @@ class Scanner:
     each scan or sweep when it has ended, from a thread that may wait; for what is probed by itself,
     once a minute. `targets` says which listed devices a source that sweeps asks about,
     `may_confirm` whether what was only heard may be asked. `unseal` is as in Prober. `sessions` is
-    shared with whatever reads streams; `refused` is kept over a restart.
+    shared with whatever reads streams; `refused` is kept over a restart; `event_pace` is how often
+    cameras are asked for their own events.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Scanner:
         sessions: Sessions | None = None,
         identification: Identification | None = None,
         refused: RefusedLogins | None = None,
+        event_pace: EventPace | None = None,
     ) -> None:
         self.sources = {source.name: source for source in sources}
         self.tracker = tracker
@@ -118,6 +121,7 @@ class Scanner:
             *(sources, tracker, clock, self._inbox.add, self._inbox.keep, unseal, self.sessions),
             *(self.heard.__setitem__, identification, refused),
         )
+        self._events = EventWatches(self.prober, self.sources, tracker, clock, event_pace)
         self._trials = Trials(self.sources, self.prober.gate, self.prober.proving)
         common = (self.sources, tracker, clock, self._inbox, self.prober, self._targets)
         self._device_questions = DeviceQuestions(*common, self._source_tasks)
@@ -328,6 +332,7 @@ class Scanner:
         self._background = [
             asyncio.create_task(self._hand_over_always()),
             asyncio.create_task(self.prober.run()),
+            asyncio.create_task(self._events.run()),
             asyncio.create_task(self._report_probes()),
             asyncio.create_task(self._swept.run()),
         ]
@@ -342,6 +347,7 @@ class Scanner:
         tasks = [*self._background, *([self._task] if self._task else []), *sweeps]
         for task in tasks:
             task.cancel()
+        await self._events.close()
         await self.prober.close()
         await self._trials.close()
         # Threads wait for the sweeps that were asked for: each must come to its own end.

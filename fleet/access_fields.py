@@ -32,6 +32,8 @@ MAX_CLOCK_ERROR = 1e10
 MAX_OPTIONS, MAX_OPTION_BYTES = 32, 2000
 SUB_PATH = "sub_path"
 """The option with the path of the small stream, where a person gave it."""
+EVENTS = "events"
+"""The option with which the camera's own events are read: true or absent."""
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 SECURE = ("rtsps", "https")
 LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -373,6 +375,8 @@ def _options(value: Any) -> dict[str, Any]:
     options = dict(value)
     if SUB_PATH in options:
         options[SUB_PATH] = _path(options[SUB_PATH])
+    if not isinstance(options.get(EVENTS, False), bool):
+        raise _invalid("options", "The option events must be true or false", "Send true or false.")
     return options
 
 

@@ -27,7 +27,9 @@ FOLDS = {
     "lasting_missing": "missing for more than a day",
     FINDINGS: "with a finding for more than a day",
 }
-NOTES = frozenset(("identity.unproven", "address.told", "clock.local", "stream.busy"))
+NOTES = frozenset(
+    ("identity.unproven", "address.told", "clock.local", "stream.busy", "events.unavailable")
+)
 """Findings that describe how a device is reached, or pass by themselves, and call for nothing: a
 site can have them on every camera. They are in its details and in the filter "Findings", and need
 no attention."""

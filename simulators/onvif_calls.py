@@ -11,7 +11,14 @@ from simulators.onvif_snapshots import query_login
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
 MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
-PATHS = {DEVICE: "device_service", MEDIA: "media_service", MEDIA2: "media2_service"}
+EVENTS = "http://www.onvif.org/ver10/events/wsdl"
+NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
+PATHS = {
+    DEVICE: "device_service",
+    MEDIA: "media_service",
+    MEDIA2: "media2_service",
+    EVENTS: "event_service",
+}
 Call = Callable[[OnvifDevice, int, str], str | None]
 """(device, its port, the token that was asked for) -> the inner of the answer, None: no such
 token."""
@@ -67,6 +74,8 @@ def capabilities(device: OnvifDevice, port: int, token: str) -> str:
 
 def services(device: OnvifDevice, port: int, token: str) -> str:
     offered = [DEVICE, MEDIA, *([MEDIA2] if device.has_media2 else [])]
+    if device.has_events and "unlisted" not in device.event_faults:
+        offered.append(EVENTS)
     return "".join(
         f"<tds:Service><tds:Namespace>{service}</tds:Namespace>"
         f"<tds:XAddr>{service_url(device, port, service)}</tds:XAddr><tds:Version>"

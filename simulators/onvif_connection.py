@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 from simulators import onvif_calls as calls
+from simulators import onvif_events
 from simulators.onvif_device import OnvifDevice
 from simulators.onvif_snapshots import CONTENTS, UNENDING, judge_query, send_part
 
@@ -26,6 +27,9 @@ ENVELOPE = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
     f'<SOAP-ENV:Envelope xmlns:SOAP-ENV="{SOAP}" xmlns:ter="http://www.onvif.org/ver10/error" '
     f'xmlns:tds="{calls.DEVICE}" xmlns:trt="{calls.MEDIA}" xmlns:tr2="{calls.MEDIA2}" '
+    f'xmlns:tev="{calls.EVENTS}" xmlns:wsnt="{calls.NOTIFICATION}" '
+    'xmlns:wsa="http://www.w3.org/2005/08/addressing" '
+    'xmlns:tns1="http://www.onvif.org/ver10/topics" '
     'xmlns:tt="http://www.onvif.org/ver10/schema"><SOAP-ENV:Body>{}</SOAP-ENV:Body>'
     "</SOAP-ENV:Envelope>"
 )
@@ -121,6 +125,11 @@ class OnvifConnection:
         if method == "GET" and self._device.snapshot_kind in UNENDING:
             await send_part(self._device.snapshot_kind, self._writer)
             return False
+        if onvif_events.is_swallowed(self._device):
+            await self._drop_all()
+            return False
+        if self._device.subscriptions and "slow" in self._device.event_faults:
+            await asyncio.sleep(self._device.event_delay)
         status, extra, content = self._answer(method, target, headers, body)
         answer = [f"HTTP/1.1 {status} {REASONS[status]}", f"Content-Length: {len(content)}"]
         answer += [f"{name}: {value}" for name, value in extra]
@@ -183,13 +192,17 @@ class OnvifConnection:
         if not name and not device.accounts.is_open:
             return self._refusal("none")  # curl sends no body before it knows the challenge
         device.asked[name] += 1
-        if make is None or not offered or name in device.refuses:
+        is_event = device.has_events and service == calls.EVENTS and name in onvif_events.CALLS
+        if name in device.refuses or not (is_event or (make is not None and offered)):
             text = "The requested action is not implemented"
             return soap(500, fault("Receiver", "ActionNotSupported", text))
         if self._needs_login(name):
             outcome = self._judge(headers, body)
             if outcome != "right":
                 return self._refusal(outcome)
+        if is_event:
+            return self._event_call(name, target, body)
+        assert make is not None
         if name == "GetSystemDateAndTime" and device.date_shape == "fault":
             return soap(500, fault("Receiver", "Action", "Cannot read the clock"))
         token = PROFILE.search(body)
@@ -197,6 +210,15 @@ class OnvifConnection:
         if inner is None:
             return soap(500, fault("Sender", "InvalidArgVal", "The profile does not exist"))
         return soap(200, self._wrapped(service, name, inner))
+
+    def _event_call(self, name: str, target: str, body: str) -> Answer:
+        try:
+            inner = onvif_events.CALLS[name](self._device, self._port, target, body)
+        except onvif_events.Fault as error:
+            return soap(500, fault("Receiver", "InvalidArgVal", str(error)))
+        return soap(
+            200, (onvif_events.before(self._device, name) + ENVELOPE.format(inner)).encode()
+        )
 
     def _needs_login(self, name: str) -> bool:
         if name == "GetSystemDateAndTime":
@@ -261,8 +283,11 @@ class OnvifConnection:
 
 
 def _service(target: str, body: str) -> str:
-    """The namespace that a call is made in: that of its path, but Media2 often shares one."""
+    """The namespace that a call is made in: that of its path, but Media2 and events often share
+    one."""
     path = urlsplit(target).path
+    if f'<s:Body xmlns="{calls.EVENTS}"' in body or calls.NOTIFICATION in body:
+        return calls.EVENTS
     services = {f"/onvif/{name}": service for service, name in calls.PATHS.items()}
     return calls.MEDIA2 if calls.MEDIA2 in body else services.get(path, "")
 

@@ -43,6 +43,16 @@ class VideoSource:
     has_signal: bool = True
 
 
+@dataclass(frozen=True)
+class EventState:
+    """What a device says of itself in an event: the topic, and the simple items of source and
+    data."""
+
+    topic: str
+    source: dict[str, str]
+    data: dict[str, str]
+
+
 def camera_sources() -> tuple[VideoSource, ...]:
     """One sensor with a main and a sub stream."""
     main = Profile("Profile_1", "/stream1", "mainStream")
@@ -150,9 +160,22 @@ class OnvifDevice:
     is_discoverable: bool = True
     counts_starts: bool = False
     """Its ProbeMatches have an AppSequence, whose InstanceId is another one after a restart."""
+    has_events: bool = False
+    """It offers pull points, and sends to each new one what `event_states` has."""
+    event_faults: frozenset[str] = frozenset()
+    """How its events misbehave: unlisted, full (refuses each subscription), no-address, epoch,
+    bad-time, by-parameter (a subscription is known by its reference parameter alone), no-renew,
+    ends (with the first fetch), bomb, flood (each answer is full), hangs (swallows requests, then
+    restarts), slow (every answer takes `event_delay` seconds while there is a subscription)."""
+    event_delay: float = 0.2
+    event_states: "list[EventState]" = field(default_factory=list)
+    subscriptions: "dict[int, list[str]]" = field(default_factory=dict)
+    """The messages that wait, by the number of the subscription."""
+    swallowed: int = 0
     restarts: int = 0
     asked: "Counter[str]" = field(default_factory=Counter)
-    """Calls by name, and `Probe`, `snapshot`."""
+    """Calls by name, also without a login, and `snapshot` and `subscription`: those it was able
+    to judge."""
     probes: int = 0
 
     @property

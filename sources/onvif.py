@@ -188,19 +188,8 @@ class OnvifClient:
     async def _ask_all(
         self, talk: Conversation, target: Target, probing: asyncio.Task[Heard]
     ) -> Sequence[Report]:
-        began = asyncio.get_running_loop().time()
-        before = self.options.clock()
-        response = await talk.send(device_service(target), soap.DEVICE, "<GetSystemDateAndTime/>")
-        latency = asyncio.get_running_loop().time() - began
-        if response.status == 503:
-            raise SessionRefused("busy (HTTP 503)")
-        if not response.is_soap and response.status not in (401, 403):
-            what = f"{response.trouble}, HTTP {response.status}"
-            raise NoAnswer(f"it does not speak ONVIF at this address ({what})")
-        clock = onvif_clock.read(response.body)
-        ahead = (clock.now - before).total_seconds() if clock.now else None
-        talk.logins.ahead = ahead or 0.0
-        answer = Answer(talk, target, clock, ahead, before, latency)
+        answer = await first_answer(talk, target, self.options.clock)
+        ahead = answer.ahead
         if tls.is_changed(target, talk.fingerprint):
             return answer.with_changed()
         # Other services of the device may use TLS though this one does not.
@@ -435,6 +424,23 @@ class Answer:
             *(self.target.key, kind, self.at, text, NAME, evidence or {}, cleared),
             site=self.target.site,
         )
+
+
+async def first_answer(talk: Conversation, target: Target, clock: Callable[[], datetime]) -> Answer:
+    """Ask for the time, which needs no login and proves that the device is alive. Raises NoAnswer,
+    SessionRefused, and as a request does."""
+    began, before = asyncio.get_running_loop().time(), clock()
+    response = await talk.send(device_service(target), soap.DEVICE, "<GetSystemDateAndTime/>")
+    latency = asyncio.get_running_loop().time() - began
+    if response.status == 503:
+        raise SessionRefused("busy (HTTP 503)")
+    if not response.is_soap and response.status not in (401, 403):
+        what = f"{response.trouble}, HTTP {response.status}"
+        raise NoAnswer(f"it does not speak ONVIF at this address ({what})")
+    shown = onvif_clock.read(response.body)
+    ahead = (shown.now - before).total_seconds() if shown.now else None
+    talk.logins.ahead = ahead or 0.0
+    return Answer(talk, target, shown, ahead, before, latency)
 
 
 def _access_hash(target: Target) -> int:

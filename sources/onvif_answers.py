@@ -83,7 +83,8 @@ def services(body: Any) -> dict[str, DeviceUrl]:
         url = device_urls.parse(xml_tree.text(service, "XAddr"))
         if namespace and url is not None:
             named.setdefault(namespace, url)
-    for element, namespace in (("Device", soap.DEVICE), ("Media", soap.MEDIA)):
+    kinds = {"Device": soap.DEVICE, "Media": soap.MEDIA, "Events": soap.EVENTS}
+    for element, namespace in kinds.items():
         for capabilities in xml_tree.descendants(body, "Capabilities"):
             url = device_urls.parse(xml_tree.text(capabilities, element, "XAddr"))
             if url is not None:

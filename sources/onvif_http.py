@@ -119,7 +119,8 @@ class CertificateChanged(ssl.SSLError):
 
 class Conversation:
     """The requests of one probe to one device. `fingerprint` is that of its first certificate. Once
-    `pin` is set, a connection with another certificate fails before a request is sent."""
+    `pin` is set, a connection with another certificate fails before a request is sent. Requests
+    about a subscription have an `addressing`."""
 
     def __init__(
         self, session: "aiohttp.ClientSession", target: Target, clock: Callable[[], datetime]
@@ -131,6 +132,7 @@ class Conversation:
         self.port = target.port or SCHEMES["https" if target.options.get("tls") else "http"]
         self.fingerprint: str | None = None
         self.pin: str | None = None
+        self.addressing: soap.Addressing | None = None
         self._context: ssl.SSLContext | None = None
 
     def _tls(self) -> ssl.SSLContext:
@@ -338,7 +340,8 @@ class Conversation:
         which `net.cannot_ask` can judge."""
         import aiohttp
 
-        data = soap.envelope(namespace, body, self._token())
+        header = self.addressing.header() if self.addressing else ""
+        data = soap.envelope(namespace, body, header + self._token())
         try:
             async with self.session.post(
                 _url(place),
@@ -365,7 +368,8 @@ class Conversation:
 
     def _headers(self, place: DeviceUrl, namespace: str, body: str, data: bytes) -> dict[str, str]:
         operation = body.partition("<")[2].partition(">")[0].partition("/")[0].partition(" ")[0]
-        kind = f'application/soap+xml; charset=utf-8; action="{namespace}/{operation}"'
+        action = self.addressing.action if self.addressing else f"{namespace}/{operation}"
+        kind = f'application/soap+xml; charset=utf-8; action="{action}"'
         headers = {"Content-Type": kind, "User-Agent": net.USER_AGENT}
         headers["Accept-Encoding"] = "identity"
         logins = self.logins

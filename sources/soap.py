@@ -17,6 +17,9 @@ from sources.login_challenges import Login, attempts_left
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
 MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
+EVENTS = "http://www.onvif.org/ver10/events/wsdl"
+NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
+ADDRESSING = "http://www.w3.org/2005/08/addressing"
 SCHEMA = "http://www.onvif.org/ver10/schema"
 _SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 _TOKEN = _SECURITY + "username-token-profile-1.0"
@@ -35,10 +38,27 @@ MAX_TEXT = 4096
 """Bytes of a refusal that are searched for the number of login attempts left."""
 
 
-def envelope(namespace: str, body: str, security: str = "") -> bytes:
-    """A request; `body` is the element of the operation, in this namespace; `security` is a token
-    as below."""
-    header = f"<s:Header>{security}</s:Header>" if security else ""
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """What WS-Addressing says of a request: its action, the address that it is for, and the
+    elements by which the device knows the subscription there."""
+
+    action: str
+    to: str
+    parameters: str = ""
+
+    def header(self) -> str:
+        """Its elements of the header."""
+        return (
+            f'<a:Action xmlns:a="{ADDRESSING}">{self.action}</a:Action>'
+            f'<a:To xmlns:a="{ADDRESSING}">{escape(self.to, quote=False)}</a:To>{self.parameters}'
+        )
+
+
+def envelope(namespace: str, body: str, header: str = "") -> bytes:
+    """A request; `body` is the element of the operation, in this namespace; `header` are elements
+    of the header, such as a token as below."""
+    header = f"<s:Header>{header}</s:Header>" if header else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         f'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">{header}'

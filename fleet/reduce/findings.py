@@ -6,6 +6,9 @@ from fleet import labels, status
 from fleet.model import Device, Fault, Finding
 from fleet.reduce.draft import Draft
 
+UNKNOWN = "unknown"
+"""The evidence of a finding that is cleared because nobody tells of it any more."""
+
 
 def apply(draft: Draft, finding: Finding) -> Device | None:
     device = draft.find(finding.identity, finding.site)
@@ -18,7 +21,8 @@ def apply(draft: Draft, finding: Finding) -> Device | None:
         if same:
             rest = tuple(fault for fault in device.findings if fault not in same)
             draft.put(replace(device, findings=rest))
-            text = f"{labels.name(device)}: resolved: {same[0].text}"
+            ended = "no longer known" if finding.evidence.get(UNKNOWN) else "resolved"
+            text = f"{labels.name(device)}: {ended}: {same[0].text}"
             draft.add_event("finding.cleared", device, text, {"kind": finding.kind})
         return device
     if same and same[0].text == finding.text:

@@ -124,6 +124,32 @@ FINDING_REMEDIES = {
         "No video signal",
         "Check the camera of this channel, its cable and its power.",
     ),
+    "camera.tamper": (
+        "Tampering reported by the camera",
+        "Look at its picture. If the camera was not touched, make its tamper detection less "
+        "sensitive in its menu.",
+    ),
+    "camera.dark": (
+        "Too dark, the camera reports",
+        "Look at its picture: check the lighting, its infrared light, and whether it is covered.",
+    ),
+    "camera.blurred": (
+        "Blurred, the camera reports",
+        "Look at its picture: clean the lens, then correct the focus in the menu of the camera.",
+    ),
+    "camera.signal": (
+        "Video signal lost, the camera reports",
+        "Check the cable and the power of the sensor or of the camera at this input.",
+    ),
+    "camera.storage": (
+        "Storage failure reported by the camera",
+        "Check its memory card or disk in its menu, and replace it if it is worn out.",
+    ),
+    "events.unavailable": (
+        "Own events of the camera not read",
+        "Nothing else is affected. To try again, turn the option off and on under Connections; "
+        "newer firmware is tried by itself.",
+    ),
     "channels.left-out": (
         "More channels than the list can hold",
         "Delete or retire channels that the device no longer has, then check the device again.",

@@ -35,7 +35,7 @@ from web.pages.trial_view import SOURCES, TrialForm
 
 bp = Blueprint("connection_pages", __name__)
 FIELDS = ("host", "port", "path", "interval", "tls_pin")
-OPTIONS = ("tls", access_fields.SUB_PATH)
+OPTIONS = ("tls", access_fields.SUB_PATH, access_fields.EVENTS)
 OF_FORM = {"secret": "password", "options": "host", "login_of": "login"}  # nosec B105
 LOGIN_FIELDS = ("login", "username", "password", "credentials")
 """The field of the form for a field of the edit."""
@@ -48,6 +48,7 @@ TITLES = {
     "tls_pin": "the certificate fingerprint",
     "tls": "TLS",
     access_fields.SUB_PATH: "the path of the sub stream",
+    access_fields.EVENTS: "reading the camera's own events",
 }
 """The names of the fields in a sentence."""
 KEEP_LOGIN = "Keep current login"
@@ -135,8 +136,10 @@ def _saved_values(device: Device, source: str) -> dict[str, str]:
     values = {name: getattr(access, name) for name in FIELDS}
     shown = {name: "" if value is None else str(value) for name, value in values.items()}
     sub_path = access.options.get(access_fields.SUB_PATH, "")
-    is_tls = access.options.get("tls")
-    return {**shown, "tls": "on" if is_tls else "", access_fields.SUB_PATH: sub_path}
+    ticked = {
+        name: "on" if access.options.get(name) else "" for name in ("tls", access_fields.EVENTS)
+    }
+    return {**shown, **ticked, access_fields.SUB_PATH: sub_path}
 
 
 def _choice(device: Device, source: str) -> str:
@@ -316,7 +319,7 @@ def _access_values(typed: dict[str, str]) -> dict[str, Any]:
     """The fields of an access that the form has. Raises Invalid."""
     fields: dict[str, Any] = {name: typed[name] or None for name in FIELDS}
     fields["path"] = typed["path"]
-    fields["options"] = {"tls": True} if typed["tls"] else {}
+    fields["options"] = {name: True for name in ("tls", access_fields.EVENTS) if typed[name]}
     if sub_path := typed[access_fields.SUB_PATH]:
         try:
             given = access_fields.values({"options": {access_fields.SUB_PATH: sub_path}})
@@ -370,7 +373,7 @@ def _merged(typed: dict[str, str], saved: dict[str, str]) -> dict[str, str]:
 
 
 def _quoted(name: str, value: str) -> str:
-    if name == "tls":
+    if name in ("tls", access_fields.EVENTS):
         return "on" if value else "off"
     return f"“{value}”" if value else "empty"
 

@@ -174,6 +174,19 @@ def test_the_path_of_the_small_stream_is_kept_and_removed(home: Home) -> None:
     assert refused.status_code == 422
 
 
+def test_the_cameras_own_events_are_read_only_where_that_is_turned_on(home: Home) -> None:
+    body = {"ip_address": fresh_address(), "rtsp_url": None, "onvif": {"port": 8080}}
+    camera = add(home, body)["camera"]
+    assert camera["onvif"]["events"] is False
+    path = f"/api/cameras/{camera['id']}"
+    for given, is_on in (({"events": True}, True), ({}, True), ({"events": False}, False)):
+        onvif = {"port": 8080, **given}
+        assert answer(home, "PUT", path, {"onvif": onvif})["camera"]["onvif"]["events"] is is_on
+    assert home.client.put(path, json={"onvif": {"events": "often"}}).status_code == 422
+    body = {"ip_address": fresh_address(), "rtsp_url": None, "onvif": {"events": True}}
+    assert add(home, body)["camera"]["onvif"]["events"] is True
+
+
 def test_the_documented_camera_of_the_cctv_system_is_added(
     home: Home, gate: dict[str, Any]
 ) -> None:
@@ -257,7 +270,8 @@ def test_a_camera_is_added_by_rtsp_and_onvif_and_both_get_the_login(
 ) -> None:
     body = {**gate, "onvif": {"port": 8080, "path": "/onvif/x"}, "interval": 60}
     camera = add(home, body)["camera"]
-    assert camera["onvif"] == {"port": 8080, "path": "/onvif/x", "tls": False}
+    place = {"port": 8080, "path": "/onvif/x", "tls": False}
+    assert camera["onvif"] == {**place, "events": False}
     assert camera["interval"] == 60
     until(lambda: asked_at(probed, gate["ip_address"]).keys() == {"rtsp", "onvif"})
     asked = asked_at(probed, gate["ip_address"])

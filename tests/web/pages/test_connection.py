@@ -90,6 +90,19 @@ def test_the_path_of_the_sub_stream_is_saved_and_keeps_the_rest(
     assert access(home) == before
 
 
+def test_the_cameras_own_events_are_an_option_of_onvif_alone(home: Home, browser: Browser) -> None:
+    assert not form_of(browser).find("input", name="events")
+    box = form_of(browser, "onvif").find_one("input", name="events")
+    assert "checked" not in box.attributes
+    typed = {"host": PLACE, "login": "none", "events": "on"}
+    browser.press(form_of(browser, "onvif"), "Save", **typed)
+    assert home.device("1").access["onvif"].options["events"] is True
+    box = form_of(browser, "onvif").find_one("input", name="events")
+    assert "checked" in box.attributes
+    browser.press(form_of(browser, "onvif"), "Save", path="/onvif/other")
+    assert home.device("1").access["onvif"].options["events"] is True
+
+
 def test_a_new_address_needs_the_password_again(home: Home, browser: Browser) -> None:
     answer = browser.send(form_of(browser), "Save", host="10.9.1.2")
     assert answer.status_code == 422

@@ -115,9 +115,11 @@ def _place(source: str, reached: GivenConnection, given: CameraFields) -> dict[s
         tls = bool(reached.tls)
         default = access_fields.DEFAULT_PORTS["rtsps" if tls else "rtsp"]
         place = {"port": reached.port or default, "path": reached.path or ""}
-    options = {**({"tls": True} if tls else {}), **_no_login(reached)}
+    options: dict[str, Any] = {**({"tls": True} if tls else {}), **_no_login(reached)}
     if source == RTSP and given.sub_path:
         options[access_fields.SUB_PATH] = given.sub_path
+    if source == ONVIF and given.onvif is not None and given.onvif.events:
+        options[access_fields.EVENTS] = True
     return {**place, **({"options": options} if options else {})}
 
 
@@ -211,4 +213,7 @@ def _changes(
     if source == RTSP and "sub_path" in given.model_fields_set:
         options.pop(access_fields.SUB_PATH, None)
         options |= {access_fields.SUB_PATH: given.sub_path} if given.sub_path else {}
+    if source == ONVIF and given.onvif is not None and given.onvif.events is not None:
+        options.pop(access_fields.EVENTS, None)
+        options |= {access_fields.EVENTS: True} if given.onvif.events else {}
     return fields if options == access.options else {**fields, "options": options}

@@ -43,11 +43,13 @@ def _onvif_of(typed: TypedPlace, given: ConnectionFields) -> OnvifAccess:
     """The ONVIF service that `ip_address` names. Raises Invalid."""
     named = OnvifAccess(port=typed.port, path=typed.path, tls=typed.tls)
     is_left_out = given.onvif is None and "onvif" in given.model_fields_set
-    if is_left_out or given.onvif not in (None, OnvifAccess(), named):
+    events = given.onvif.events if given.onvif else None
+    place = given.onvif and given.onvif.model_copy(update={"events": None})
+    if is_left_out or place not in (None, OnvifAccess(), named):
         raise invalid(
             "onvif", "onvif has another value than ip_address", "Send it in one of the two places."
         )
-    return named
+    return named.model_copy(update={"events": events})
 
 
 def _login_of(typed: TypedPlace, given: ConnectionFields) -> dict[str, str]:

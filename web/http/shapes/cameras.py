@@ -55,11 +55,15 @@ so anyone who may check it can read them."""
 
 
 class OnvifAccess(Strict):
-    """ONVIF at the address of the device; without values at its usual port and path."""
+    """ONVIF at the address of the device; without values at its usual port and path. Without
+    `events`, they stay as they are."""
 
     port: Port | None = None
     path: str = Field("", max_length=access_fields.LONGEST_PATH)
     tls: bool = False
+    events: bool | None = Field(
+        None, description="Read what the camera itself reports: tampering, too dark, no storage."
+    )
 
 
 class ConnectionFields(Strict):
@@ -165,6 +169,7 @@ class OnvifRow(TypedDict):
     port: int | None
     path: str
     tls: bool
+    events: bool
 
 
 class ReachedCamera(TypedDict):
@@ -324,7 +329,13 @@ def _login(device: Device) -> Access:
 def _onvif(access: Access | None) -> OnvifRow | None:
     if access is None:
         return None
-    return {"port": access.port, "path": access.path, "tls": bool(access.options.get("tls"))}
+    options = access.options
+    return {
+        "port": access.port,
+        "path": access.path,
+        "tls": bool(options.get("tls")),
+        "events": options.get(access_fields.EVENTS) is True,
+    }
 
 
 def interval_of(device: Device) -> int | None:
