@@ -171,6 +171,22 @@ class Settings(BaseSettings):
     stills_max_gb: float = Field(
         0, ge=0, le=1_000_000, description="Size of all stills, in GB; 0: a tenth of the disk."
     )
+    local_cameras: Literal["pi", "all", "none"] = Field(
+        "pi",
+        description="Cameras of this server itself to use: that of a Raspberry Pi, all with USB "
+        "cameras, or none.",
+    )
+    camera_python: Path | None = Field(
+        None,
+        description="Python that uses the cameras of this server; empty: the one that runs Camera "
+        "Monitor, then /usr/bin/python3.",
+    )
+    pi_camera_rotation: Literal["0", "90", "180", "270"] = Field(
+        "0", description="Clockwise rotation of the Raspberry Pi camera's pictures, in degrees."
+    )
+    pi_camera_flip: Literal["none", "horizontal", "vertical", "both"] = Field(
+        "none", description="Mirroring of the Raspberry Pi camera's pictures, before the rotation."
+    )
     admin_username: str = Field(
         "",
         description="User name of the first account, created at the start if there is no account.",
@@ -242,7 +258,9 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters (openssl rand -hex 32)")
         return value
 
-    @field_validator("database_path", "data_dir", "media_dir", "p2p_workbook", "logo_file")
+    @field_validator(
+        "database_path", "data_dir", "media_dir", "p2p_workbook", "logo_file", "camera_python"
+    )
     @classmethod
     def _readable(cls, value: Path | None) -> Path | None:
         try:

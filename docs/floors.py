@@ -28,6 +28,7 @@ FLOORS = {
     "app": 9,
     "gunicorn.conf": 10,
     "video_worker": 10,
+    "camera_child": 10,
     "commands": 10,
     "cli": 11,
 }

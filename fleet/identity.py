@@ -3,6 +3,8 @@
     onvif:urn:uuid:4d454930-0000-1000-8000-bcc34217e292   endpoint reference: global, strongest
     mac:d4:2d:c5:14:c5:70                                 MAC: global
     row:1041                                              row of a list: global
+    pi:/base/soc/i2c0mux/i2c@1/imx219@10                  camera of this computer: global
+    usb:046d:0825:4A1C22B0                                the same at a USB port
     channel:mac:d4:2d:c5:14:c5:70/2                       channel of a recorder: as its owner
     channel:onvif:urn:uuid:4d454930/VideoSource_1         video source of a camera with several
     channel:rtsp:10.0.0.9:554/%2Fcam%3Fchannel%3D2        path at a server that proves no more
@@ -29,7 +31,9 @@ ROW = "row:"
 """Before the site of a row in a list."""
 MAC, ENDPOINT = "mac:", "onvif:"
 CHANNEL, ADDRESS, FORMER = "channel:", "address:", "former:"
-GLOBAL = (MAC, ENDPOINT, ROW)
+LOCAL = ("pi:", "usb:")
+"""Before the key of a camera that is connected to this computer itself."""
+GLOBAL = (MAC, ENDPOINT, ROW, *LOCAL)
 AT = "at:"
 """Before the key of a place whose source is called as a kind of keys: `onvif:` alone is an
 endpoint reference."""

@@ -4,6 +4,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+has_picamera2() {
+    cmp -s requirements-pi.txt "$(realpath .venv)/picamera2/requirements-pi.txt"
+}
+
 missing_packages() {
     # What pip's Playwright needs to start Debian's Chromium.
     ldconfig -p | grep -q libatomic.so.1 || echo libatomic1
@@ -18,6 +22,12 @@ missing_packages() {
     ls /usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib >/dev/null 2>&1 ||
         echo gir1.2-gst-rtsp-server-1.0
     [ -d /usr/lib/python3/dist-packages/gi ] || echo python3-gi
+    # What compiles one package of picamera2.
+    if ! has_picamera2; then
+        command -v gcc >/dev/null || echo gcc libc6-dev
+        [ -e /usr/include/sys/capability.h ] || echo libcap-dev
+        ls /usr/include/python3*/Python.h >/dev/null 2>&1 || echo python3-dev
+    fi
     for part in base:videotestsrc good:rtpmanager bad:videoparsersbad; do
         ls /usr/lib/*/gstreamer-1.0/libgst"${part#*:}".so >/dev/null 2>&1 ||
             echo "gstreamer1.0-plugins-${part%:*}"
@@ -102,6 +112,30 @@ sys.exit(node.npm(["ci", "--loglevel=error", "--ignore-scripts", "--prefix", sys
     fi
 }
 install_redocly
+
+# The real picamera2 runs over a stand-in of libcamera (simulators/libcamera_stand_in), with the
+# versions and hashes that are locked for a Raspberry Pi. It has a folder of its own: the product
+# must not find it on other machines.
+install_picamera2() {
+    has_picamera2 && return
+    place=$(realpath .venv)/picamera2
+    rm -rf "$place.$$"
+    awk -v names=" picamera2 pidng piexif pillow python-prctl simplejpeg videodev2 " '
+        /^[a-z]/ { split($0, part, "=="); wanted = index(names, " " part[1] " "); sub(/ ;[^\\]*/, " ") }
+        wanted && !/^ *#/' requirements-pi.txt >"$place.$$.txt"
+    if .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps \
+        --require-hashes --target "$place.$$" --requirement "$place.$$.txt"; then
+        cp requirements-pi.txt "$place.$$"
+        rm -rf "$place"
+        mv "$place.$$" "$place"
+    else
+        rm -rf "$place.$$"
+        echo "picamera2 could not be installed (the reason is above), so the tests of Raspberry Pi" \
+            "cameras are skipped." >&2
+    fi
+    rm -f "$place.$$.txt"
+}
+install_picamera2
 
 # Root keeps its powers in the namespace; anyone else gets the same over a namespace of their own,
 # under their own name, because PostgreSQL refuses to be run by root.
