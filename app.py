@@ -29,9 +29,10 @@ from fleet.package import Packages
 from inventory.build import InventoryOptions, build_inventory
 from settings import Settings
 from sources.build import build_sources, source_rules
+from sources.local_capture import CameraOptions, build_local_cameras
 from sources.source import Source
 from stills.build import FOLDER, StillsOptions, build_stills
-from stills.taking import SNAPSHOT, STREAM, Way
+from stills.taking import LOCAL, SNAPSHOT, STREAM, Way
 from store.json_file import CannotKeep, CannotOpen
 from video.build import VideoOptions, build_video
 from video.folder_proof import STILLS, FolderProof
@@ -73,8 +74,9 @@ def build_monitor(
     inventory = packages.add(build_inventory(select(InventoryOptions), clock, fleet))
     discovery = packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
     video = packages.add(build_video(select(VideoOptions), clock, fleet, discovery.streams))
+    local = packages.add(build_local_cameras(select(CameraOptions), fleet.tracker.devices, clock))
     snapshot, stream = discovery.snapshots.fetch, video.key_pictures.take
-    ways = (Way(SNAPSHOT, snapshot), Way(STREAM, stream))
+    ways = (Way(LOCAL, local.capture), Way(SNAPSHOT, snapshot), Way(STREAM, stream))
     folder = FolderProof(settings.media_dir / FOLDER, settings.data_dir, contents=STILLS)
     own = (local_zone, small_jpeg, folder.prove_identity)
     packages.add(build_stills(select(StillsOptions), clock, fleet, ways, *own))

@@ -21,7 +21,7 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 PIECE = 256 * 1024
 MOST_TEXT = 4096
 """Bytes kept of what the libraries write to the standard error."""
-END_WITHIN = 3.0
+CLOSED_WITHIN = 3.0
 """Seconds that a process has to close the camera after its last message."""
 KILLED_WITHIN = 2.0
 """Seconds that a killed process is waited for: the kernel ends none inside of a driver that does
@@ -50,8 +50,8 @@ class Hung(Exception):
 class Limits:
     """Seconds until the camera runs, and until its picture is there from then on."""
 
-    start: float = 30.0
-    picture: float = 12.0
+    start: float = 25.0
+    picture: float = 8.0
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ def _messages(
 def _ended(process: subprocess.Popen[bytes]) -> int:
     """The exit code of a process that is done; it is killed if closing the camera hangs."""
     with suppress(subprocess.TimeoutExpired):
-        return process.wait(END_WITHIN)
+        return process.wait(CLOSED_WITHIN)
     _killed(process)
     return -1
 

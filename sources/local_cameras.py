@@ -25,7 +25,7 @@ PI = f"{NAME}:pi"
 LIST_LIMITS = Limits(30.0, 0.0)
 TIMEOUT = 70.0
 """Seconds: each of two Pythons has the limit of a list."""
-LOOK_EVERY = 5.0
+WATCH_EVERY = 5.0
 """Seconds between two looks at the names of the video devices."""
 LIST_EVERY = 300.0
 """Seconds after which connected cameras are listed again, half of what their status is good for."""
@@ -46,9 +46,9 @@ def build(options: Options, clock: Callable[[], datetime]) -> Source:
 
 
 def source(
-    machine: Machine, clock: Callable[[], datetime], look_every: float = LOOK_EVERY
+    machine: Machine, clock: Callable[[], datetime], watch_every: float = WATCH_EVERY
 ) -> Source:
-    finder = Finder(machine, clock, look_every)
+    finder = Finder(machine, clock, watch_every)
     return Source(
         NAME,
         "Cameras of this server",
@@ -62,10 +62,10 @@ def source(
 class Finder:
     """Lists the connected cameras, and remembers which it has reported."""
 
-    def __init__(self, machine: Machine, clock: Callable[[], datetime], look_every: float) -> None:
+    def __init__(self, machine: Machine, clock: Callable[[], datetime], watch_every: float) -> None:
         self._machine = machine
         self._clock = clock
-        self._look_every = look_every
+        self._watch_every = watch_every
         self._processes = CameraProcesses()
         self._connected: set[str] = set()
         self._trouble = ""
@@ -93,7 +93,7 @@ class Finder:
                 before, listed_at = nodes, monotonic()
                 for report in await self._told(nodes):
                     yield report
-            await asyncio.sleep(self._look_every)
+            await asyncio.sleep(self._watch_every)
 
     async def _told(self, nodes: tuple[str, ...]) -> list[Report]:
         """As `_reports`, with the failure of the list as a report."""

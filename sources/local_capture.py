@@ -17,10 +17,10 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
 
-from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
-
 from fleet import identity
 from fleet.model import Device
+from fleet.package import Package
+from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
 from sources import camera_messages, camera_troubles
 from sources.camera_messages import Message
 from sources.camera_process import CameraProcesses, Hung, Limits, Lost
@@ -115,7 +115,7 @@ class _Capture:
     process: subprocess.Popen[bytes] | None = None
 
 
-class LocalCameras:
+class LocalCameras(Package):
     """Takes the pictures. `devices` are those of the fleet, by number."""
 
     def __init__(

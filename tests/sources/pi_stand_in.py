@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet.pictures import TakenPicture
 
 from fleet.model import Device
+from fleet.pictures import TakenPicture
 from sources.camera_process import Limits
 from sources.local_capture import LocalCameras, Machine, Mounting, Timing
 

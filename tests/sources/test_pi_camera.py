@@ -63,7 +63,7 @@ def test_a_computer_without_video_devices_starts_no_process(computer: Computer) 
 
 
 def test_a_camera_is_found_at_the_start_and_missed_when_it_is_gone(computer: Computer) -> None:
-    source = local_cameras.source(computer.machine(), lambda: NOW, look_every=0.02)
+    source = local_cameras.source(computer.machine(), lambda: NOW, watch_every=0.02)
 
     async def hear() -> None:
         assert source.listen
@@ -102,7 +102,7 @@ def test_a_library_that_fails_is_told_once_until_it_works(computer: Computer) ->
     (computer.folder / "plan.json").write_text("no JSON")
     with pytest.raises(CannotAsk):
         discovered(computer, "/nonexistent/python")
-    source = local_cameras.source(computer.machine(), lambda: NOW, look_every=0.02)
+    source = local_cameras.source(computer.machine(), lambda: NOW, watch_every=0.02)
 
     async def hear() -> None:
         assert source.listen

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from fleet.pictures import NotTaken, jpeg_size
 
+from fleet.pictures import NotTaken, jpeg_size
 from sources import usb_camera
 from sources.camera_troubles import SILENT, Trouble
 from tests.sources.pi_stand_in import STAND_INS, Computer
