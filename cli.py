@@ -18,7 +18,7 @@ from typing import Any
 
 import settings as options
 from accounts.model import ROLES
-from commands import fleet, recorders, users
+from commands import fleet, recorders, stills, users
 from commands.monitor import NOTHING, Failed
 from commands.output import complain, write
 from fleet.model import Refused
@@ -81,6 +81,11 @@ def parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument(
         "--excel", type=Path, metavar="FILE", help="check every recorder in this workbook"
+    )
+    subparser = command("still", stills.still, forms=False)
+    subparser.add_argument("camera", metavar="CAMERA", help="number, MAC or exact name of a camera")
+    subparser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="write the JPEG there"
     )
     _user_commands(commands)
     return top

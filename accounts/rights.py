@@ -47,6 +47,8 @@ RULES = {
     "device.add": Rule("operator"),
     "device.poll": Rule("operator", "control"),
     "video.view": _view_rule(),
+    "still.view": _view_rule(),
+    "still.take": _view_rule(),
     "recording.view": _view_rule(),
     "recording.download": Rule("viewer", "view", "download", reads=True),
     "recording.share": Rule("viewer", "view", "download"),

@@ -178,7 +178,7 @@ def _counts(settings: Settings) -> shapes.Stats:
 def history(settings: Settings, args: argparse.Namespace) -> int:
     """Print every address that a camera has had."""
     fleet = read_fleet(settings)
-    device = _device(fleet, args.mac)
+    device = find_device(fleet, args.mac)
     rows = rows_of(settings, [device], fleet)[0]["ip_history"]
     columns = (("timestamp", "SINCE"), ("ip", "ADDRESS"), ("previous_ip", "BEFORE"))
     if not (args.json or args.csv):
@@ -187,7 +187,7 @@ def history(settings: Settings, args: argparse.Namespace) -> int:
     return DONE
 
 
-def _device(fleet: Fleet, key: str) -> Device:
+def find_device(fleet: Fleet, key: str) -> Device:
     """The device with this number or MAC. Raises Failed."""
     id = fleet.index.get(f"{identity.MAC}{identity.mac(key)}", 0)
     if key.isdecimal() and not id:
@@ -348,7 +348,7 @@ def _name(settings: Settings, key: str) -> str:
     """The name of the device as the running server knows it, or the database. Raises Failed."""
     answer = ask_monitor(settings, "GET", f"/api/camera/{quote(key, safe='')}")
     if answer is None:
-        return labels.name(_device(read_fleet(settings), key))
+        return labels.name(find_device(read_fleet(settings), key))
     if answer.status == 404:
         raise _no_camera(key)
     if answer.status >= 400:

@@ -32,13 +32,25 @@ def ask_monitor(
     settings: Settings, method: str, path: str, body: Any = None
 ) -> control_client.Reply | None:
     """Send a request to the running monitor; None when none runs. Raises Failed."""
+    return _over_socket(
+        settings, lambda socket: control_client.send_request(socket, method, path, body)
+    )
+
+
+def read_from_monitor(settings: Settings, path: str) -> bytes | None:
+    """The bytes of a file that the running monitor sends; None when none runs. Raises Failed."""
+    answer = _over_socket(settings, lambda socket: control_client.read_file(socket, path))
+    return None if answer is None else bytes(_body(answer))
+
+
+def _over_socket(
+    settings: Settings, send: Callable[[Path], control_client.Reply | None]
+) -> control_client.Reply | None:
     places = serving.command_socket(settings)
     if not places:
         return None
     try:
-        return control_client.send_request(
-            Path(places[0].removeprefix("unix:")), method, path, body
-        )
+        return send(Path(places[0].removeprefix("unix:")))
     except control_client.NoReply as error:
         raise Failed(str(error)) from None
 
@@ -46,8 +58,10 @@ def ask_monitor(
 def tell_monitor(settings: Settings, method: str, path: str, body: Any = None) -> Any:
     """Send a request as ask_monitor does, and raise Failed with the text of an error answer."""
     answer = ask_monitor(settings, method, path, body)
-    if answer is None:
-        return None
+    return None if answer is None else _body(answer)
+
+
+def _body(answer: control_client.Reply) -> Any:
     if answer.status >= 400:
         raise Failed(sentences(answer.body["error"], answer.body["hint"]))
     return answer.body

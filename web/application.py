@@ -6,6 +6,7 @@ import web.api.coverage
 import web.api.credentials
 import web.api.devices
 import web.api.live
+import web.api.stills
 import web.api.users
 import web.pages.coverage
 import web.pages.credentials
@@ -14,6 +15,7 @@ import web.pages.imports
 import web.pages.ranges
 import web.pages.recordings
 import web.pages.schedules
+import web.pages.stills
 import web.pages.users
 from fleet import labels
 from fleet.model import DEFAULT_SITE
@@ -99,7 +101,7 @@ API = (
         scans,
         ranges,
     ),
-    *(recordings, web.api.coverage, jobs, events, export, health, metrics),
+    *(web.api.stills, recordings, web.api.coverage, jobs, events, export, health, metrics),
     *(auth, web.api.users, web.api.credentials, keys, audit_log, openapi),
 )
 PAGES = (
@@ -115,6 +117,7 @@ PAGES = (
     filter_panel,
     saved_views,
     palette,
+    web.pages.stills,
     web.pages.events,
     web.pages.recordings,
     sites,

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ class NoReply(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply of the monitor: HTTP status and the JSON of its body."""
+    """A reply of the monitor: HTTP status and the JSON of its body, or its bytes."""
 
     status: int
     body: Any
@@ -35,12 +36,25 @@ class _Connection(http.client.HTTPConnection):
 
 def send_request(path: Path, method: str, url: str, body: Any = None) -> Reply | None:
     """Send the request and return the reply; None when no monitor runs. Raises NoReply."""
+    return _reply(path, method, url, body, json.loads)
+
+
+def read_file(path: Path, url: str) -> Reply | None:
+    """Get the bytes of a file, as the body of the reply; None when no monitor runs. An error has
+    JSON there. Raises NoReply."""
+    return _reply(path, "GET", url, None, bytes)
+
+
+def _reply(
+    path: Path, method: str, url: str, body: Any, parsed: Callable[[bytes], Any]
+) -> Reply | None:
     connection = _Connection(path)
     try:
         data = None if body is None else json.dumps(body)
         connection.request(method, url, data, {"Content-Type": "application/json"})
         answer = connection.getresponse()
-        return Reply(answer.status, json.loads(answer.read()))
+        parse = parsed if answer.status < 400 else json.loads
+        return Reply(answer.status, parse(answer.read()))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return None
     except PermissionError:

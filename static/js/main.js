@@ -42,6 +42,14 @@ if (document.getElementById("wall")) import("./wall.js").then(({ wall }) => wall
 const tiles = document.querySelector(".wall-tiles");
 if (tiles) import("./wall_order.js").then(({ wallOrder }) => wallOrder(tiles), () => {});
 if (document.querySelector(".recordings")) import("./stills.js").then(({ stills }) => stills(), () => {});
+const enlarged = document.getElementById("enlarged");
+if (enlarged) {
+  import("./camera_stills.js").then(({ enlarging, takeStills }) => {
+    enlarging(enlarged);
+    const taking = document.querySelector("[data-take]");
+    if (taking) takeStills(taking);
+  }, () => {});
+}
 if (document.getElementById("film")) import("./film.js").then(({ film }) => film(document.getElementById("film")), () => {});
 if (document.getElementById("week")) import("./week.js").then(({ drawWeek }) => drawWeek(), () => {});
 followRange();

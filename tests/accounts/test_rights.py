@@ -44,6 +44,8 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "device.add": (STAFF, NOWHERE, "operate"),
     "device.poll": (STAFF, {"control": "gate -", "admin": "gate -"}, "operate"),
     "video.view": (*LOOK, "read operate"),
+    "still.view": (*LOOK, "read operate"),
+    "still.take": (*LOOK, "read operate"),
     "recording.view": (*LOOK, "read operate"),
     "recording.download": (EVERYBODY, WITH_RIGHT, "read operate"),
     "recording.share": (EVERYBODY, NOWHERE, "operate"),

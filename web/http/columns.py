@@ -8,6 +8,7 @@ from fleet import identity, labels
 from fleet.model import DEFAULT_SITE, Device, Invalid
 from fleet.queries import SORTS, store_of, stores_by_site
 from fleet.recorder_list import SOURCE
+from web.http.actions import stills
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import current_person, visible_fleet
 
@@ -54,6 +55,7 @@ class Column:
 EVERY = (
     Column("status", "Status", 176, ("status", "reason", "since"), 0),
     Column("name", "Name", 0, (), 0),
+    Column("still", "Still", 112, (), 5, lambda device, _stores: stills.newest(device) is not None),
     Column("store", "Store", 120, ("store",), 3, _has_store_beside_name),
     Column("site", "Site", 120, ("site",), 2, lambda device, _stores: device.site != DEFAULT_SITE),
     Column(

@@ -30,6 +30,7 @@ from web.http.visible_fleet import current_person, visible_fleet
 from web.pages import connection_form, new_camera, pickers, trial_view, trials
 from web.pages.connection_form import TypedLogin
 from web.pages.new_camera import Choice, NewCamera, Result, logins
+from web.pages.still_view import ShownStill, newest_shown
 from web.pages.trial_view import SOURCES
 
 bp = Blueprint("adding_pages", __name__)
@@ -296,10 +297,11 @@ def _is_stream(form: NewCamera) -> bool:
 
 def _known_rows(form: NewCamera) -> list[dict[str, Any]]:
     known = known_at(form)
-    return [_known_row(device, form.place().host) for device in known]
+    stills = newest_shown(known)
+    return [_known_row(device, form.place().host, stills.get(device.id)) for device in known]
 
 
-def _known_row(device: Device, host: str) -> dict[str, Any]:
+def _known_row(device: Device, host: str, still: ShownStill | None) -> dict[str, Any]:
     lender = next((name for name in SHARING if may_lend(device, name, host)), "")
     model = labels.fact(device, "model")
     about = " · ".join(str(part) for part in (device.address, model) if part)
@@ -307,6 +309,7 @@ def _known_row(device: Device, host: str) -> dict[str, Any]:
         "id": device.id,
         "name": labels.name_among(device, visible_fleet().devices()),
         "about": about,
+        "still": still,
         "lender": SOURCES[lender] if lender else "",
     }
 

@@ -94,6 +94,7 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("Permissions", "grant.", {"grant.added": "Access granted", "grant.removed": "Access removed"}),
     ("Tokens", "token.", {"token.made": "Token created", "token.revoked": "Token revoked"}),
     ("Live video", "video.", {"video.viewed": "Live view"}),
+    ("Stills", "still.", {"still.taken": "Still taken", "still.viewed": "Stills viewed"}),
     ("Walls", "wall.", {"wall.shared": "Wall shared", "wall.unshared": "Link to a wall revoked"}),
     (
         "Server",

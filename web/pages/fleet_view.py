@@ -32,6 +32,7 @@ from web.pages.filter_titles import FILTERS
 from web.pages.nouns import DEVICE_NOUN, current_noun
 from web.pages.outages import parent_outage
 from web.pages.rendered_rows import RowSource
+from web.pages.still_view import newest_shown
 from web.pages.uptime_bars import Bar, bar
 from web.pages.watching import watching
 
@@ -185,13 +186,14 @@ def _rows(
                 bar=bars.get(device.id),
                 store=store,
                 parents=parents,
+                still=still,
                 may_edit=may_edit,
                 is_listed=recorder_list.key_of(device) is not None,
                 is_named=device.name is not None,
                 is_mixed=is_mixed,
                 filter_of_page=FILTER_OF_PAGE,
             )
-            for device, device_status, why, store, parents, _name in missing
+            for device, device_status, why, store, parents, still, _name in missing
         ]
 
     rendered = "\n".join(page_caches().rows.html(page_key, sources, now, render))
@@ -206,6 +208,7 @@ def _row_sources(
     sees them: two viewers of one device can see different ones."""
     devices, statuses = snapshot
     stores = stores_of(devices) if "store" in keys else None
+    stills = newest_shown(shown) if "still" in keys else {}
     return [
         (
             device,
@@ -215,6 +218,7 @@ def _row_sources(
             tuple(labels.name_among(devices[id], devices) for id in device.parents if id in devices)
             if "parent" in keys
             else (),
+            stills.get(device.id),
             labels.name_among(device, devices),
         )
         for device in shown

@@ -13,6 +13,7 @@ bp = Blueprint("palette_pages", __name__)
 PAGES = (
     ("/wall", "Wall", "video.view", "live view cameras multi tiles"),
     ("/wall/edit", "New wall", "video.view", "live view tiles create"),
+    ("/stills", "Stills", "still.view", "pictures snapshots photos contact sheet hours"),
     ("/recordings", "Recordings", "recording.view", "video play download playback"),
     (
         "/recordings/coverage",

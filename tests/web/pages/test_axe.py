@@ -40,6 +40,8 @@ EXAMPLES = {
     "/cameras/<key>/connection": ("/cameras/1/connection", "/cameras/1/connection?source=onvif"),
     "/events": ("/events", "/events?q=nobody+has+this+name"),
     "/recordings/<key>": ("/recordings/1", "/recordings/1?day=2026-02-28&stream=sub"),
+    "/cameras/<key>/stills": ("/cameras/1/stills", "/cameras/1/stills?day=2026-02-28"),
+    "/stills": ("/stills", "/stills?day=2026-02-28&hour=7"),
     "/recordings/<int:id>/link": ("/recordings/1/link",),
     "/recordings/coverage": ("/recordings/coverage", "/recordings/coverage?from=x"),
     "/filters": ("/filters", "/filters?find=nobody+has+this+name"),

@@ -1,0 +1,208 @@
+"""What pages and the API do with stills: take, list, show."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import date
+from functools import partial
+from math import ceil
+
+from flask import Response, request
+from fleet.pictures import NotOffered, NotTaken
+from stills.build import StillsPackage
+from stills.model import Still
+from stills.shelf import Shelf
+
+from fleet import labels
+from fleet.channels import SOURCE, STREAM
+from fleet.model import Device
+from fleet.shapes import iso
+from store.sql import Unreachable
+from web.http.actions.recordings import RECENT, library
+from web.http.auditing import actor_name, note
+from web.http.authorization import is_cross_site
+from web.http.byte_ranges import attachment, ranged, safe_name
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.shapes.stills import (
+    StillHourJson,
+    StillJson,
+    StillQuery,
+    still_hour_json,
+    still_json,
+)
+from web.http.visible_fleet import visible_fleet
+
+MEDIA_TYPE = "image/jpeg"
+KEPT = "private, max-age=86400, immutable"
+"""How a browser keeps a still: its bytes never change."""
+SNAPSHOT = "snapshot"
+"""The link of a device with the path of its snapshots."""
+LOCAL = ("pi:", "usb:")
+"""How the identities of cameras of this server begin."""
+LONGEST_NAME = 80
+"""Characters of the name of a camera in that of a file."""
+
+
+def shelf() -> Shelf:
+    return current_monitor().packages.find(StillsPackage).shelf
+
+
+def can_be_taken(device: Device) -> bool:
+    """True if a way to take a picture of the device is known; only taking one proves it."""
+    is_local = any(key.startswith(LOCAL) for key in device.identities)
+    is_known = SNAPSHOT in device.links or STREAM in device.links or SOURCE in device.access
+    return device.retired_at is None and (is_local or is_known)
+
+
+# -- taking ----------------------------------------------------------------------------------
+
+
+def take(device: Device) -> Still:
+    """Take a still now. Raises HttpError: 409 where no way to do so is known, 503 where it does
+    not work now."""
+    visible, package = visible_fleet(), current_monitor().packages.find(StillsPackage)
+    if not can_be_taken(device):
+        raise HttpError(
+            409,
+            "No way to take stills of this device is known",
+            "Enter its RTSP URL or its login under Connection on its page.",
+        )
+    try:
+        still = package.stills.take(device.id)
+    except NotTaken as error:
+        raise _not_taken(error) from None
+    # Taking can last half a minute, in which a right can end.
+    if (problem := visible.precondition("still.take", device.id)) is not None:
+        raise problem
+    if RECENT.is_new(actor_name(), "still.taken", str(device.id)):
+        name = labels.name_among(device, visible.devices())
+        note("still.taken", f"camera {device.id}", f"Took a still of {name}")
+    return still
+
+
+def _not_taken(error: NotTaken) -> HttpError:
+    headers = {"Retry-After": str(ceil(error.wait))} if error.wait else None
+    hint = error.hint or "Try again in a minute."
+    status = 409 if isinstance(error, NotOffered) else 503
+    return HttpError(status, error.reason.removesuffix("."), hint, headers)
+
+
+def take_for_picture(device: Device) -> Still:
+    """Take a still for a GET, which an image on a page of another site could send. Raises
+    HttpError."""
+    if is_cross_site():
+        raise HttpError(
+            403, "Cross-site request blocked", "Use the pages of Camera Monitor itself."
+        )
+    if not visible_fleet().may("still.take", device):
+        raise HttpError(
+            403,
+            "You don't have permission to do this",
+            "An administrator can allow it under Settings > Users.",
+        )
+    return take(device)
+
+
+# -- finding ---------------------------------------------------------------------------------
+
+
+def newest(device: Device) -> Still | None:
+    return newest_of([device]).get(device.id)
+
+
+def newest_of(devices: Iterable[Device]) -> Mapping[int, Still]:
+    """The newest still of each of these devices that has one; none while the database cannot be
+    read."""
+    try:
+        newest = shelf().newest_of_all()
+    except Unreachable:
+        return {}
+    return {device.id: newest[device.id] for device in devices if device.id in newest}
+
+
+def newest_or_error(device: Device) -> Still:
+    """The newest still. Raises HttpError (404) if there is none."""
+    still = shelf().newest(device.id)
+    if still is None:
+        url = f"/api/cameras/{device.id}/stills"
+        raise HttpError(404, "There is no still of this camera yet", f"POST {url} takes one.")
+    return still
+
+
+def find(device: Device, id: int) -> Still:
+    """The still with that number, of this camera. Raises HttpError (404)."""
+    still = shelf().find(device.id, id)
+    if still is None:
+        raise _not_found(device, id)
+    return still
+
+
+def _not_found(device: Device, id: int) -> HttpError:
+    return HttpError(
+        404,
+        f"Still {id} of this camera does not exist",
+        f"GET /api/cameras/{device.id}/stills lists its stills. Old ones are deleted.",
+    )
+
+
+def listed(device: Device, query: StillQuery) -> tuple[list[StillJson], list[StillHourJson] | None]:
+    """The stills of a camera, newest first, and the hours of the day that is asked for. Raises
+    Invalid."""
+    if query.day is None:
+        rows = shelf().latest(device.id, query.limit)
+        return [as_json(device, still) for still in rows], None
+    rows = shelf().of_day(device.id, query.day)[::-1][: query.limit]
+    hours = [still_hour_json(hour) for hour in shelf().hours(device.id, query.day)]
+    return [as_json(device, still) for still in rows], hours
+
+
+def as_json(device: Device, still: Still) -> StillJson:
+    name = labels.name_among(device, visible_fleet().devices())
+    return still_json(still, device.id, name)
+
+
+# -- showing ---------------------------------------------------------------------------------
+
+
+def send(device: Device, still: Still, size: str, caching: str) -> Response:
+    """A still, or the range of it that was asked for. Raises HttpError (404) where its file is
+    gone, and NotAnswering."""
+    data = _bytes(still, size)
+    if data is None:
+        raise HttpError(404, f"The file of still {still.id} cannot be read", "Choose another one.")
+    read = partial(_part, data)
+    response, _start = ranged(read, len(data), f"{still.id}-{size}", MEDIA_TYPE)
+    response.headers["Cache-Control"] = caching
+    response.headers["X-Taken-At"] = iso(still.taken_at)
+    response.headers["Content-Disposition"] = _disposition(device, still)
+    if size == "full" and request.method != "HEAD":
+        note_view(device, still.taken_at.astimezone().date())
+    return response
+
+
+def _bytes(still: Still, size: str) -> bytes | None:
+    """The picture; None where its file cannot be read or decoded."""
+    stills, calls = shelf(), library().calls
+    if size == "thumbnail":
+        return calls.read(partial(stills.thumbnail, still))
+    with suppress(FileNotFoundError, PermissionError):
+        return calls.read(stills.path(still).read_bytes)
+    return None
+
+
+def _part(data: bytes, start: int, end: int) -> Iterator[bytes]:
+    yield data[start:end]
+
+
+def _disposition(device: Device, still: Still) -> str:
+    """The name under which a browser saves it: that of the camera, and the time on this server."""
+    name = labels.name_among(device, visible_fleet().devices())[:LONGEST_NAME]
+    moment = f" {still.taken_at.astimezone():%F %H-%M-%S}.jpg"
+    return attachment(safe_name(name, moment)).replace("attachment", "inline", 1)
+
+
+def note_view(device: Device, day: date) -> None:
+    """Write to the audit log that somebody looks at the stills of a day."""
+    if RECENT.is_new(actor_name(), "stills", str(device.id), day.isoformat()):
+        name = labels.name_among(device, visible_fleet().devices())
+        note("still.viewed", f"camera {device.id}", f"Looked at stills of {name} of {day}")

@@ -1,0 +1,128 @@
+"""Stills as JSON: one, the list of a camera, and the hours of a day."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal, NotRequired
+
+from pydantic import Field
+from stills.hours import Hour
+from stills.model import Still
+from typing_extensions import TypedDict
+
+from fleet.shapes import Time, iso
+from web.http.payloads import Query
+
+MOST_LISTED = 1000
+
+
+class StillQuery(Query):
+    """Which stills of a camera, newest first: those of a day of this server's zone, or the newest
+    ones."""
+
+    day: date | None = None
+    limit: int = Field(100, ge=1, le=MOST_LISTED)
+
+
+class PictureQuery(Query):
+    """How large the picture is."""
+
+    size: Literal["full", "thumbnail"] = Field(
+        "full", description="`thumbnail` is 320 pixels wide at the most."
+    )
+
+
+class NewestQuery(PictureQuery):
+    """How large the picture is, and whether a new one is taken."""
+
+    take: Literal["0", "1"] = Field("0", description="1: take a still first.")
+
+
+class StillJson(TypedDict):
+    """A still. `taken_at`: when it was captured, by the clock of this server, which was known to
+    be right if `clock_known`. `way`: pi, usb, snapshot or stream. `reason`: hour, asked or
+    finding. `size` in bytes."""
+
+    id: int
+    camera: int
+    camera_name: str
+    taken_at: Time
+    clock_known: bool
+    way: str
+    reason: str
+    width: int
+    height: int
+    size: int
+    name: str
+    notes: list[str]
+    url: str
+    thumbnail: str
+
+
+class StillHourJson(TypedDict):
+    """An hour of a day. `state`: taken, missed with its `reason`, due, future, or none where no
+    still was due. `stills`: the numbers of all that were taken in it."""
+
+    at: Time
+    name: str
+    state: str
+    stills: list[int]
+    reason: str
+
+
+class StillList(TypedDict):
+    """`hours`: of the day, where one was asked for."""
+
+    stills: list[StillJson]
+    count: int
+    hours: NotRequired[list[StillHourJson]]
+
+
+class StillTaken(TypedDict):
+    success: bool
+    still: StillJson
+
+
+def still_url(camera: int, still: int) -> str:
+    return f"/api/cameras/{camera}/stills/{still}"
+
+
+def still_json(still: Still, camera: int, camera_name: str) -> StillJson:
+    """A still of the camera with this number and name."""
+    url = still_url(camera, still.id)
+    return {
+        "id": still.id,
+        "camera": camera,
+        "camera_name": camera_name,
+        "taken_at": iso(still.taken_at),
+        "clock_known": still.clock_known,
+        "way": still.way,
+        "reason": still.why,
+        "width": still.width,
+        "height": still.height,
+        "size": still.size,
+        "name": still.name,
+        "notes": list(still.notes),
+        "url": url,
+        "thumbnail": f"{url}?size=thumbnail",
+    }
+
+
+def still_hour_json(hour: Hour) -> StillHourJson:
+    return {
+        "at": iso(hour.starts_at),
+        "name": hour.starts_at.astimezone().strftime("%H:%M"),
+        "state": hour.state,
+        "stills": [still.id for still in hour.stills],
+        "reason": hour.reason,
+    }
+
+
+def still_list(rows: list[StillJson], hours: Sequence[StillHourJson] | None) -> StillList:
+    answer: StillList = {"stills": rows, "count": len(rows)}
+    if hours is not None:
+        answer["hours"] = list(hours)
+    return answer
+
+
+def still_taken(still: StillJson) -> StillTaken:
+    return {"success": True, "still": still}
