@@ -164,6 +164,10 @@ class Shelf:
         with self._lock:
             self._newest = None
 
+    def latest(self, device: int, limit: int) -> list[Still]:
+        """The stills that were taken last, the newest first."""
+        return rows.latest(self.engine, self.numbers(device), limit)
+
     def between(self, device: int, since: datetime, until: datetime) -> list[Still]:
         """The stills of that time, the oldest first."""
         return rows.between(self.engine, self.numbers(device), since, until)

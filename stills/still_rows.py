@@ -118,8 +118,13 @@ def between(
 
 def newest(engine: "Engine", devices: Sequence[int]) -> Still | None:
     """The still that was taken last, whatever the clock said."""
+    return next(iter(latest(engine, devices, 1)), None)
+
+
+def latest(engine: "Engine", devices: Sequence[int], limit: int) -> list[Still]:
+    """The stills that were taken last, the newest first."""
     query = select(stills).where(stills.c.device.in_(devices))
-    return next(iter(_selected(engine, query.order_by(stills.c.id.desc()).limit(1))), None)
+    return _selected(engine, query.order_by(stills.c.id.desc()).limit(limit))
 
 
 def newest_of_each(engine: "Engine") -> list[Still]:

@@ -55,7 +55,7 @@ class Column:
 EVERY = (
     Column("status", "Status", 176, ("status", "reason", "since"), 0),
     Column("name", "Name", 0, (), 0),
-    Column("still", "Still", 112, (), 5, lambda device, _stores: stills.newest(device) is not None),
+    Column("still", "Still", 112, (), 5, lambda device, _stores: device.id in stills.newest()),
     Column("store", "Store", 120, ("store",), 3, _has_store_beside_name),
     Column("site", "Site", 120, ("site",), 2, lambda device, _stores: device.site != DEFAULT_SITE),
     Column(

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fleet.model import Device
 from stills.hours import Hour
 from stills.model import Still
-
-from fleet.model import Device
 from video.retention import size_text
 from web.http.actions import stills
 from web.http.shapes.stills import still_url
@@ -44,10 +43,12 @@ def main_still(hour: Hour) -> Still | None:
 
 def newest_shown(devices: Iterable[Device]) -> Mapping[int, ShownStill]:
     """The newest still of each of these devices that has one, of those that this person may see."""
-    visible = visible_fleet()
-    seen = {device.id: device for device in devices if visible.may("still.view", device)}
-    newest = stills.newest_of(seen.values())
-    return {id: shown_still(seen[id], still) for id, still in newest.items()}
+    visible, newest = visible_fleet(), stills.newest()
+    return {
+        device.id: shown_still(device, newest[device.id])
+        for device in devices
+        if device.id in newest and visible.may("still.view", device)
+    }
 
 
 def of_device(device: Device) -> DeviceStills | None:

@@ -9,19 +9,19 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template, request
-from stills.hours import DUE, FUTURE, MISSED, NONE, ONE_HOUR, Hour, day_bounds
-from stills.model import Still
 
 from fleet import labels
 from fleet.kinds import CAMERA, shown_as
 from fleet.model import DEFAULT_SITE, Device
 from fleet.natural_order import natural_key
+from stills.hours import DUE, FUTURE, MISSED, NONE, ONE_HOUR, Hour, day_bounds
+from stills.model import Still
 from video.server_zone import server_zone
 from web.http.actions import stills
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
-from web.pages.still_view import ShownStill, main_still, shown_still
+from web.pages.still_view import ShownStill, main_still, newest_shown, shown_still
 
 bp = Blueprint("stills_pages", __name__)
 PER_PAGE = 60
@@ -68,7 +68,7 @@ def camera(key: str) -> str:
     device, today = visible.device(key), _today()
     day = _day() or today
     hours = None if day > today else _hours(device, day)
-    newest = stills.newest(device) if day == today else None
+    newest = newest_shown([device]).get(device.id) if day == today else None
     stills.note_view(device, day)
     return render_template(
         "camera_stills.html",
@@ -77,7 +77,7 @@ def camera(key: str) -> str:
         day=day,
         today=today,
         is_today=day == today,
-        newest=shown_still(device, newest) if newest else None,
+        newest=newest,
         can_be_taken=stills.can_be_taken(device),
         may_take=stills.can_be_taken(device) and visible.may("still.take", device),
         hours=hours,
@@ -161,6 +161,7 @@ def sheet() -> str:
         site=site,
         sites=sites,
         problem=problem,
+        trouble=stills.trouble(),
         before=_beside(links, hour, -1),
         after=_beside(links, hour, 1),
         newer=_sheet_url(kept, site, page - 1) if page > 1 else "",
@@ -188,7 +189,7 @@ def _cameras() -> list[Device]:
 
 
 def _newest(devices: Sequence[Device]) -> list[SheetCamera]:
-    newest = stills.newest_of(devices)
+    newest = stills.newest()
     return [_sheet_camera(device, newest.get(device.id), "No still yet") for device in devices]
 
 

@@ -1,21 +1,21 @@
 """What pages and the API do with stills: take, list, show."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import partial
 from math import ceil
 
-from flask import Response, request
-from fleet.pictures import NotOffered, NotTaken
-from stills.build import StillsPackage
-from stills.model import Still
-from stills.shelf import Shelf
+from flask import Response, g, request
 
 from fleet import labels
 from fleet.channels import SOURCE, STREAM
 from fleet.model import Device
+from fleet.pictures import NotOffered, NotTaken
 from fleet.shapes import iso
+from stills.build import StillsPackage
+from stills.model import Still
+from stills.shelf import Shelf
 from store.sql import Unreachable
 from web.http.actions.recordings import RECENT, library
 from web.http.auditing import actor_name, note
@@ -45,6 +45,12 @@ LONGEST_NAME = 80
 
 def shelf() -> Shelf:
     return current_monitor().packages.find(StillsPackage).shelf
+
+
+def trouble() -> str:
+    """Why stills are deleted before their time or cannot be kept, for those who see everything."""
+    package = current_monitor().packages.find(StillsPackage)
+    return "" if visible_fleet().is_limited else package.keeping.trouble
 
 
 def can_be_taken(device: Device) -> bool:
@@ -106,18 +112,16 @@ def take_for_picture(device: Device) -> Still:
 # -- finding ---------------------------------------------------------------------------------
 
 
-def newest(device: Device) -> Still | None:
-    return newest_of([device]).get(device.id)
-
-
-def newest_of(devices: Iterable[Device]) -> Mapping[int, Still]:
-    """The newest still of each of these devices that has one; none while the database cannot be
-    read."""
-    try:
-        newest = shelf().newest_of_all()
-    except Unreachable:
-        return {}
-    return {device.id: newest[device.id] for device in devices if device.id in newest}
+def newest() -> Mapping[int, Still]:
+    """The newest still of each device that has one, by its number; none while the database cannot
+    be read. They stay the same during a request."""
+    if "newest_stills" not in g:
+        try:
+            g.newest_stills = shelf().newest_of_all()
+        except Unreachable:
+            g.newest_stills = {}
+    stills: Mapping[int, Still] = g.newest_stills
+    return stills
 
 
 def newest_or_error(device: Device) -> Still:

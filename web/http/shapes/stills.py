@@ -5,11 +5,11 @@ from datetime import date
 from typing import Literal, NotRequired
 
 from pydantic import Field
-from stills.hours import Hour
-from stills.model import Still
 from typing_extensions import TypedDict
 
 from fleet.shapes import Time, iso
+from stills.hours import Hour
+from stills.model import Still
 from web.http.payloads import Query
 
 MOST_LISTED = 1000

@@ -1,0 +1,192 @@
+"""Stills by API: taken, listed, shown in two sizes and in ranges, for those who may see them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from fleet.pictures import NotTaken, jpeg_size
+from simulators.panasonic import Camera
+from stills.build import StillsPackage
+from stills.model import HOUR
+from tests.home import Clock, Home
+from tests.web.closed import Visitor, body_of, visitors
+from tests.web.still_cameras import HEIGHT, WIDTH, StillCameras, add_cameras
+
+STILLS = "/api/cameras/1/stills"
+
+
+@dataclass
+class Studio:
+    """A closed monitor: Gate (1), which Lea sees, Shed (2), which she does not, Attic (3), of which
+    no still is taken, and Panel (4), of which none can be taken."""
+
+    home: Home
+    cameras: StillCameras
+    ask: dict[str, Visitor]
+
+    def post(self, who: str = "Ada", path: str = STILLS) -> TestResponse:
+        self.home.clock.forward(seconds=1)  # type: ignore[attr-defined]
+        return self.ask[who].ask("POST", path)
+
+    def take(self, path: str = STILLS) -> dict[str, Any]:
+        still: dict[str, Any] = body_of(self.post(path=path))["still"]
+        return still
+
+    def audit(self) -> list[str]:
+        entries = self.home.monitor.audit.find(limit=100)
+        return [f"{each.who}: {each.text}" for each in entries if each.action.startswith("still.")]
+
+
+@pytest.fixture(scope="module")
+def module_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    panel = Camera("d4:2d:c5:00:00:04", "127.20.0.9", "Panel")
+    home = Home(tmp_path_factory.mktemp("stills"), Clock(), panel, stills_interval=3600)
+    try:
+        cameras = add_cameras(home, "Gate / left: a\\b..", "Shed", "Attic")
+        home.scan()
+        yield Studio(home, cameras, visitors(home))
+    finally:
+        home.close()
+
+
+@pytest.fixture
+def studio(module_studio: Studio) -> Iterator[Studio]:
+    yield module_studio
+    module_studio.cameras.trouble = None
+
+
+def test_a_still_is_taken_now_and_is_where_its_location_says(studio: Studio) -> None:
+    answer = studio.post()
+    assert answer.status_code == 201, answer.text
+    still = answer.json["still"]
+    now = studio.home.clock()
+    assert datetime.fromisoformat(still["taken_at"]) == now
+    assert (still["camera"], still["width"], still["height"]) == (1, WIDTH, HEIGHT)
+    assert (still["way"], still["reason"], still["notes"]) == ("snapshot", "asked", ["Half size."])
+    picture = studio.ask["Ada"].get(answer.headers["Location"])
+    assert picture.mimetype == "image/jpeg"
+    assert jpeg_size(picture.data) == (WIDTH, HEIGHT)
+    assert len(picture.data) == still["size"]
+    assert datetime.fromisoformat(picture.headers["X-Taken-At"]) == now
+    assert picture.headers["Cache-Control"] == "private, max-age=86400, immutable"
+    named = picture.headers["Content-Disposition"]
+    assert named == f'inline; filename="Gate _ left_ a_b_ {now.astimezone():%Y-%m-%d %H-%M-%S}.jpg"'
+    small = studio.ask["Ada"].get(still["thumbnail"])
+    assert jpeg_size(small.data)[0] == 320
+    assert small.headers["ETag"] != picture.headers["ETag"]
+
+
+def test_a_still_is_sent_in_ranges_and_not_again_to_who_has_it(studio: Studio) -> None:
+    url, ada = studio.take()["url"], studio.ask["Ada"]
+    whole = ada.get(url)
+    part = ada.get(url, headers={"Range": "bytes=2-9"})
+    assert (part.status_code, part.data) == (206, whole.data[2:10])
+    assert part.headers["Content-Range"] == f"bytes 2-9/{len(whole.data)}"
+    tag = {"If-None-Match": whole.headers["ETag"]}
+    assert (ada.get(url, headers=tag).status_code, ada.get(url, headers=tag).data) == (304, b"")
+    behind = ada.get(url, headers={"Range": f"bytes={len(whole.data)}-"})
+    assert behind.status_code == 416
+    head = ada.ask("HEAD", url)
+    assert (head.headers["Content-Length"], head.data) == (str(len(whole.data)), b"")
+
+
+def test_the_newest_still_is_never_an_old_one_as_a_new_one(studio: Studio) -> None:
+    ada = studio.ask["Ada"]
+    assert "no still of this camera yet" in ada.get("/api/cameras/3/stills/newest").json["error"]
+    first = studio.take()
+    newest = ada.get(f"{STILLS}/newest")
+    assert newest.headers["X-Taken-At"] == first["taken_at"]
+    assert newest.headers["Cache-Control"] == "private, no-cache"
+    studio.home.clock.forward(seconds=5)  # type: ignore[attr-defined]
+    asked = len(studio.cameras.asked)
+    taken = ada.get(f"{STILLS}/newest?take=1&size=thumbnail")
+    assert taken.headers["X-Taken-At"] > first["taken_at"]
+    assert taken.headers["Cache-Control"] == "no-store"
+    ada.ask("HEAD", f"{STILLS}/newest?take=1")
+    assert len(studio.cameras.asked) == asked + 1
+    studio.cameras.trouble = NotTaken("The camera is off.", "Check its power.")
+    assert ada.get(f"{STILLS}/newest?take=1").status_code == 503
+    assert ada.get(f"{STILLS}/newest").headers["X-Taken-At"] == taken.headers["X-Taken-At"]
+
+
+def test_an_image_on_another_site_takes_nothing(studio: Studio) -> None:
+    asked = len(studio.cameras.asked)
+    site = {"Sec-Fetch-Site": "cross-site"}
+    answer = studio.ask["Ada"].get(f"{STILLS}/newest?take=1", headers=site)
+    assert answer.status_code == 403
+    assert len(studio.cameras.asked) == asked
+
+
+def test_why_no_still_could_be_taken_and_when_to_try_again(studio: Studio) -> None:
+    studio.cameras.trouble = NotTaken("The camera is busy in another program.", "Close it.", 4.2)
+    answer = studio.post()
+    assert answer.status_code == 503
+    assert answer.json == {"error": "The camera is busy in another program", "hint": "Close it."}
+    assert answer.headers["Retry-After"] == "5"
+
+
+def test_a_device_without_stream_and_snapshot_says_so(studio: Studio) -> None:
+    answer = studio.post(path="/api/cameras/4/stills")
+    assert answer.status_code == 409
+    assert "No way to take stills" in answer.json["error"]
+    assert "Connection" in answer.json["hint"]
+
+
+def test_stills_are_listed_newest_first_and_by_day_with_the_hours(studio: Studio) -> None:
+    ada, shelf = studio.ask["Ada"], studio.home.monitor.packages.find(StillsPackage).shelf
+    slot = studio.home.clock().replace(minute=0, second=0, microsecond=0)
+    hourly = studio.home.monitor.packages.find(StillsPackage).stills.take(1, why=HOUR, slot=slot)
+    second = studio.take()
+    listed = body_of(ada.get(f"{STILLS}?limit=2"))
+    assert [row["id"] for row in listed["stills"]] == [second["id"], hourly.id]
+    assert (listed["count"], "hours" in listed) == (2, False)
+    day = studio.home.clock().astimezone().date()
+    of_day = body_of(ada.get(f"{STILLS}?day={day}"))
+    assert [row["id"] for row in of_day["stills"]][:2] == [second["id"], hourly.id]
+    hours = {datetime.fromisoformat(hour["at"]): hour for hour in of_day["hours"]}
+    assert len(hours) == 24
+    assert hours[slot]["state"] == "taken"
+    assert {hourly.id, second["id"]} <= {*hours[slot]["stills"]}
+    assert hours[slot + timedelta(hours=2)]["state"] == "future"
+    tomorrow = body_of(ada.get(f"{STILLS}?day={day + timedelta(days=1)}"))
+    assert (tomorrow["stills"], {hour["state"] for hour in tomorrow["hours"]}) == ([], {"future"})
+    for bad in ("soon", "0001-01-01", "9999-12-31", "2026-02-30"):
+        assert ada.get(f"{STILLS}?day={bad}").status_code == 422, bad
+    assert shelf.newest(1).id == second["id"]
+
+
+def test_who_sees_one_camera_sees_its_stills_alone(studio: Studio) -> None:
+    other = studio.take("/api/cameras/2/stills")
+    lea = studio.ask["Lea"]
+    assert studio.post("Lea").status_code == 201
+    assert studio.post("Lea", "/api/cameras/2/stills").status_code == 404
+    assert lea.get(other["url"]).status_code == 404
+    missing = lea.get(f"{STILLS}/{other['id']}")
+    assert (missing.status_code, "does not exist" in missing.json["error"]) == (404, True)
+    assert lea.get(f"{STILLS}/999999").status_code == 404
+    assert studio.ask["stranger"].get(f"{STILLS}/newest").status_code == 401
+
+
+def test_a_still_whose_file_is_gone_says_so(studio: Studio) -> None:
+    still = studio.take()
+    package = studio.home.monitor.packages.find(StillsPackage)
+    kept = package.shelf.find(1, still["id"])
+    package.shelf.files.remove(1, kept.name)
+    for url in (still["url"], still["thumbnail"]):
+        answer = studio.ask["Ada"].get(url)
+        assert (answer.status_code, "cannot be read" in answer.json["error"]) == (404, True)
+
+
+def test_taking_and_looking_are_in_the_audit_log_once(studio: Studio) -> None:
+    for _time in range(3):
+        still = body_of(studio.post("operate token"))["still"]
+        studio.ask["operate token"].get(still["url"])
+        studio.ask["operate token"].get(still["thumbnail"])
+    own = [line for line in studio.audit() if "token" in line]
+    assert len(own) == 2, own
+    assert "Took a still of Gate" in own[1]
+    assert "Looked at stills of Gate" in own[0]

@@ -1,0 +1,92 @@
+"""Stills in a real browser, of a real RTSP camera: taken on each visit, enlarged, by day."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.gst_server import needs_gst
+from tests.home import Running
+from tests.web.chromium import Listener, Tab, overflow
+from tests.web.live_pictures import DEAD, GATE, monitor_with
+
+pytestmark = needs_gst
+STILLS = f"/cameras/{GATE}/stills"
+TAKING = "**/api/cameras/*/stills"
+
+
+@pytest.fixture(scope="module")
+def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with monitor_with(tmp_path_factory.mktemp("stills")) as started:
+        yield started
+
+
+def hold(page: Page) -> list[Route]:
+    """Keep what takes a still back until the test has looked at the page."""
+    held: list[Route] = []
+    page.route(TAKING, held.append)
+    return held
+
+
+def newest_time(page: Page) -> str:
+    """When the shown still was taken, once the page has it."""
+    expect(page.locator(".taking")).to_have_text("")
+    return page.locator("#newest .time-tag time").get_attribute("datetime") or ""
+
+
+def test_the_page_comes_at_once_and_each_visit_takes_a_new_still(
+    monitor: Running, tab: Tab
+) -> None:
+    page = tab(monitor, "/stills")
+    expect(page.locator(".contact-sheet li")).to_have_count(2)
+    held = hold(page)
+    page.goto(STILLS)
+    expect(page.locator(".taking")).to_have_text("Taking a still...")
+    expect(page.locator("h1")).to_have_text("Camera 1")
+    expect(page.locator("#newest")).to_contain_text("No still has been taken yet")
+    held.pop().continue_()
+    first = newest_time(page)
+    expect(page.locator("#newest p time")).to_contain_text("ago", use_inner_text=True)
+    expect(page.locator("#hours .is-taken, #hours .still-box")).not_to_have_count(0)
+    page.reload()
+    expect(page.locator(".taking")).to_have_text("Taking a still...")
+    assert page.locator("#newest .time-tag time").get_attribute("datetime") == first
+    held.pop().continue_()
+    assert newest_time(page) > first
+    assert overflow(page) == 0
+
+
+def test_a_click_on_the_picture_or_its_time_enlarges_it(monitor: Running, tab: Tab) -> None:
+    page = tab(monitor, STILLS)
+    newest_time(page)
+    shown, large = page.locator("#enlarged"), page.locator("#enlarged > img")
+    for part in (".still-link", ".time-tag"):
+        page.locator(f"#newest {part}").click()
+        expect(shown).to_be_visible()
+        page.wait_for_function("document.querySelector('#enlarged > img').naturalWidth > 320")
+        expect(page.locator("#enlarged .button[download]")).to_have_attribute(
+            "href", large.get_attribute("src") or ""
+        )
+        page.keyboard.press("Escape")
+        expect(shown).to_be_hidden()
+
+
+def test_one_walks_from_day_to_day_and_back(monitor: Running, tab: Tab) -> None:
+    page = tab(monitor, STILLS)
+    newest_time(page)
+    page.get_by_role("link", name="Day before").click()
+    expect(page.locator("#hours")).to_contain_text("0 of 24 hours have a still")
+    expect(page.locator(".newest-still")).to_have_count(0)
+    page.get_by_role("link", name="Today").click()
+    newest_time(page)
+    expect(page.locator("#hours .still-box")).to_have_count(1)
+
+
+def test_a_camera_that_is_off_says_why_there_is_no_new_still(
+    monitor: Running, tab: Tab, listener: Listener
+) -> None:
+    listener.allowed.append("503")
+    page = tab(monitor, f"/cameras/{DEAD}/stills", viewport={"width": 360, "height": 780})
+    expect(page.locator(".taking")).to_contain_text("No new still.")
+    expect(page.get_by_role("button", name="Take a still")).to_be_enabled()
+    assert overflow(page) == 0

@@ -1,0 +1,175 @@
+"""The pages of stills without script: the newest one, the hours of a day, the contact sheet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from simulators.panasonic import Camera
+from stills import still_rows
+from stills.build import StillsPackage
+from stills.model import HOUR, Missed
+from tests.home import Clock, Home
+from tests.web.browser import Browser, Element
+from tests.web.still_cameras import StillCameras, add_cameras
+
+GATE = "/cameras/1/stills"
+
+
+@dataclass
+class Studio:
+    """Gate (1) with a still at 09:00 and one at 11:30, and a reason for 10:00; Shed (2) with one
+    at 09:00; Attic (3) without stills; Panel (4), which cannot give any. It is 12:00."""
+
+    home: Home
+    cameras: StillCameras
+
+    def visit(self, path: str) -> Element:
+        return Browser(self.home.client).visit(path)
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    clock = Clock()
+    panel = Camera("d4:2d:c5:00:00:04", "127.20.0.9", "Panel")
+    home = Home(tmp_path_factory.mktemp("stills"), clock, panel, stills_interval=3600)
+    try:
+        noon = clock.now
+        cameras = add_cameras(home, "Gate", "Shed", "Attic")
+        home.scan()
+        package = home.monitor.packages.find(StillsPackage)
+        clock.now = noon - timedelta(hours=3)
+        for number in (1, 2):
+            package.stills.take(number, why=HOUR, slot=clock.now)
+        reason = "The camera was offline."
+        missed = Missed(1, noon - timedelta(hours=2), reason)
+        still_rows.miss(home.monitor.journal.engine, [missed])
+        clock.now = noon - timedelta(minutes=30)
+        package.stills.take(1)
+        clock.now = noon
+        yield Studio(home, cameras)
+    finally:
+        home.close()
+
+
+def hours_of(page: Element) -> dict[str, Element]:
+    items = page.find_one("div", id="hours").find("li")
+    return {item.find("b")[0].text: item for item in items if item.find("b")}
+
+
+def local(studio: Studio, hours: float) -> str:
+    at = studio.home.clock() + timedelta(hours=hours)
+    return at.astimezone().strftime("%H:%M")
+
+
+def test_the_page_comes_at_once_with_the_last_still_and_its_age(studio: Studio) -> None:
+    asked = len(studio.cameras.asked)
+    page = studio.visit(GATE)
+    newest = page.find_one("div", id="newest")
+    assert "Taken 30 min ago" in newest.text
+    assert "640 x 360" in newest.text
+    assert "Half size." in newest.text
+    links = newest.find("a")
+    full = links[0]["href"]
+    assert [link["href"] for link in links] == [full, full]
+    assert links[1].text == (studio.home.clock() - timedelta(minutes=30)).astimezone().strftime(
+        "%Y-%m-%d %H:%M:%S"
+    )
+    assert newest.find_one("img")["src"] == f"{full}?size=thumbnail"
+    assert len(studio.cameras.asked) == asked
+
+
+def test_without_script_the_browser_asks_for_the_new_still_itself(studio: Studio) -> None:
+    (picture,) = studio.visit(GATE).find_one("noscript").find("img")
+    answer = studio.home.client.get(picture["src"])
+    assert answer.mimetype == "image/jpeg"
+    assert answer.headers["X-Taken-At"].startswith(f"{studio.home.clock():%Y-%m-%dT%H:%M}")
+
+
+def test_the_hours_of_today_have_a_still_or_the_reason(studio: Studio) -> None:
+    page = studio.visit(GATE)
+    hours = hours_of(page)
+    assert len(hours) == 24
+    assert hours[local(studio, -3)].find("img")
+    missed = hours[local(studio, -2)]
+    assert "Missed" in missed.text
+    assert "The camera was offline." in missed.text
+    assert not missed.find("img")
+    assert "To come" in hours[local(studio, 3)].text
+    assert "No still" in hours[local(studio, -5)].text
+
+
+def test_other_days_are_a_link_away_and_take_nothing(studio: Studio) -> None:
+    today = studio.home.clock().astimezone().date()
+    page = studio.visit(GATE)
+    before = page.find_one("a", rel="prev")["href"]
+    assert before == f"{GATE}?day={today - timedelta(days=1)}"
+    assert not page.find("a", rel="next")
+    earlier = studio.visit(before)
+    assert not earlier.find("div", id="newest")
+    assert not earlier.find("noscript", id="take")
+    assert "0 of 24 hours have a still" in earlier.text
+    assert earlier.find_one("a", rel="next")["href"] == f"{GATE}?day={today}"
+    later = studio.visit(f"{GATE}?day={today + timedelta(days=3)}")
+    assert "has not begun" in later.text
+    assert "24 hours" in studio.visit(f"{GATE}?day=soon").text
+
+
+def test_a_camera_that_can_give_none_says_what_to_enter(studio: Studio) -> None:
+    page = studio.visit("/cameras/4/stills")
+    assert "No way to take stills" in page.text
+    assert page.find("a", href="/cameras/4/connection")
+    assert not [part for part in page.all() if "data-take" in part.attributes]
+
+
+def test_the_contact_sheet_shows_the_newest_of_each_camera(studio: Studio) -> None:
+    page = studio.visit("/stills")
+    sheet = {item.find("b")[0].text: item for item in page.find_one("ul").find("li")}
+    assert list(sheet) == ["Attic", "Gate", "Shed"]
+    assert "No still yet" in sheet["Attic"].text
+    assert "3 h ago" in sheet["Shed"].text
+    assert sheet["Shed"].find("img")
+    assert sheet["Gate"].find("a", href=GATE)
+
+
+def test_all_cameras_at_the_same_hour(studio: Studio) -> None:
+    today = studio.home.clock().astimezone().date()
+    number = (studio.home.clock() - timedelta(hours=2)).astimezone().hour
+    page = studio.visit(f"/stills?day={today}&hour={number}")
+    sheet = {item.find("b")[0].text: item for item in page.find_one("ul").find("li")}
+    assert "The camera was offline." in sheet["Gate"].text
+    assert not sheet["Shed"].find("img")
+    earlier = studio.visit(page.find_one("a", rel="prev")["href"])
+    sheet = {item.find("b")[0].text: item for item in earlier.find_one("ul").find("li")}
+    assert sheet["Gate"].find("img")
+    assert sheet["Shed"].find("img")
+    assert sheet["Gate"].find("a", href=f"{GATE}?day={today}")
+    later = studio.visit(f"/stills?day={today + timedelta(days=1)}")
+    assert "has not begun" in later.text
+    assert "Shed" in later.text
+    for odd in ("?hour=99", "?day=x&hour=y", f"?day={today}&hour=-1", "?page=9999", "?site=none"):
+        studio.visit(f"/stills{odd}")
+
+
+def test_the_list_and_the_details_show_the_newest_still_with_its_age(studio: Studio) -> None:
+    page = studio.visit("/?columns=still")
+    cells = [cell for cell in page.find("td") if cell.get("class") == "c-still"]
+    shown = [cell for cell in cells if cell.find("img")]
+    assert len(cells) == 4
+    assert len(shown) == 2
+    assert all("ago" in cell.text or "just now" in cell.text for cell in shown)
+    (part,) = studio.visit("/cameras/2").find("section", **{"aria-label": "Stills"})
+    assert "3 h ago" in part.text
+    assert part.find("a", href="/cameras/2/stills")
+    (part,) = studio.visit("/cameras/3").find("section", **{"aria-label": "Stills"})
+    assert "Take the first still" in part.text
+    assert not studio.visit("/cameras/4").find("section", **{"aria-label": "Stills"})
+
+
+def test_add_camera_shows_the_still_of_a_device_at_the_same_address(studio: Studio) -> None:
+    form = {"address": "127.83.2.2", "do": "untested", "protocol": "onvif", "name": "Twin"}
+    answer = studio.home.client.post("/cameras/add", data=form)
+    assert answer.status_code == 422, answer.status_code
+    assert "Its newest still" in answer.text
+    assert "3 h ago" in answer.text
