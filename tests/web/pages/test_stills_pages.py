@@ -53,7 +53,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         home.close()
 
 
-def hours_of(page: Element) -> dict[str, Element]:
+def items_of(page: Element) -> dict[str, Element]:
     items = page.find_one("div", id="hours").find("li")
     return {item.find("b")[0].text: item for item in items if item.find("b")}
 
@@ -89,7 +89,7 @@ def test_without_script_the_browser_asks_for_the_new_still_itself(studio: Studio
 
 def test_the_hours_of_today_have_a_still_or_the_reason(studio: Studio) -> None:
     page = studio.visit(GATE)
-    hours = hours_of(page)
+    hours = items_of(page)
     assert len(hours) == 24
     assert hours[local(studio, -3)].find("img")
     missed = hours[local(studio, -2)]
@@ -125,7 +125,10 @@ def test_a_camera_that_can_give_none_says_what_to_enter(studio: Studio) -> None:
 
 def test_the_contact_sheet_shows_the_newest_of_each_camera(studio: Studio) -> None:
     page = studio.visit("/stills")
-    sheet = {item.find("b")[0].text: item for item in page.find_one("ul").find("li")}
+    sheet = {
+        item.find("b")[0].text: item
+        for item in page.find_one("ul", **{"class": "contact-sheet"}).find("li")
+    }
     assert list(sheet) == ["Attic", "Gate", "Shed"]
     assert "No still yet" in sheet["Attic"].text
     assert "3 h ago" in sheet["Shed"].text
@@ -137,11 +140,17 @@ def test_all_cameras_at_the_same_hour(studio: Studio) -> None:
     today = studio.home.clock().astimezone().date()
     number = (studio.home.clock() - timedelta(hours=2)).astimezone().hour
     page = studio.visit(f"/stills?day={today}&hour={number}")
-    sheet = {item.find("b")[0].text: item for item in page.find_one("ul").find("li")}
+    sheet = {
+        item.find("b")[0].text: item
+        for item in page.find_one("ul", **{"class": "contact-sheet"}).find("li")
+    }
     assert "The camera was offline." in sheet["Gate"].text
     assert not sheet["Shed"].find("img")
     earlier = studio.visit(page.find_one("a", rel="prev")["href"])
-    sheet = {item.find("b")[0].text: item for item in earlier.find_one("ul").find("li")}
+    sheet = {
+        item.find("b")[0].text: item
+        for item in earlier.find_one("ul", **{"class": "contact-sheet"}).find("li")
+    }
     assert sheet["Gate"].find("img")
     assert sheet["Shed"].find("img")
     assert sheet["Gate"].find("a", href=f"{GATE}?day={today}")

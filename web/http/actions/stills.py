@@ -12,7 +12,6 @@ from fleet import labels
 from fleet.channels import SOURCE, STREAM
 from fleet.model import Device
 from fleet.pictures import NotOffered, NotTaken
-from fleet.shapes import iso
 from stills.build import StillsPackage
 from stills.model import Still
 from stills.shelf import Shelf
@@ -27,6 +26,7 @@ from web.http.shapes.stills import (
     StillHourJson,
     StillJson,
     StillQuery,
+    moment,
     still_hour_json,
     still_json,
 )
@@ -177,7 +177,7 @@ def send(device: Device, still: Still, size: str, caching: str) -> Response:
     read = partial(_part, data)
     response, _start = ranged(read, len(data), f"{still.id}-{size}", MEDIA_TYPE)
     response.headers["Cache-Control"] = caching
-    response.headers["X-Taken-At"] = iso(still.taken_at)
+    response.headers["X-Taken-At"] = moment(still.taken_at)
     response.headers["Content-Disposition"] = _disposition(device, still)
     if size == "full" and request.method != "HEAD":
         note_view(device, still.taken_at.astimezone().date())

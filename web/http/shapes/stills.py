@@ -1,13 +1,13 @@
 """Stills as JSON: one, the list of a camera, and the hours of a day."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fleet.shapes import Time, iso
+from fleet.shapes import Time
 from stills.hours import Hour
 from stills.model import Still
 from web.http.payloads import Query
@@ -82,6 +82,11 @@ class StillTaken(TypedDict):
     still: StillJson
 
 
+def moment(at: datetime) -> str:
+    """Stills a second apart are usual, and nothing else tells them apart for a person."""
+    return at.isoformat(timespec="milliseconds")
+
+
 def still_url(camera: int, still: int) -> str:
     return f"/api/cameras/{camera}/stills/{still}"
 
@@ -93,7 +98,7 @@ def still_json(still: Still, camera: int, camera_name: str) -> StillJson:
         "id": still.id,
         "camera": camera,
         "camera_name": camera_name,
-        "taken_at": iso(still.taken_at),
+        "taken_at": moment(still.taken_at),
         "clock_known": still.clock_known,
         "way": still.way,
         "reason": still.why,
@@ -109,7 +114,7 @@ def still_json(still: Still, camera: int, camera_name: str) -> StillJson:
 
 def still_hour_json(hour: Hour) -> StillHourJson:
     return {
-        "at": iso(hour.starts_at),
+        "at": moment(hour.starts_at),
         "name": hour.starts_at.astimezone().strftime("%H:%M"),
         "state": hour.state,
         "stills": [still.id for still in hour.stills],
