@@ -40,6 +40,7 @@ from tests.home import (
 from tests.texts import (
     MAC,
     add_recording,
+    add_still,
     blocks,
     code,
     curl,
@@ -57,6 +58,7 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("docs")
     with known_monitor(folder, RECORDINGS_KEEP_DAYS="3650") as monitor:
         add_recording(monitor, datetime(2026, 11, 28, 9, 12, tzinfo=UTC))
+        add_still(monitor, datetime(2026, 11, 28, 9, 12, tzinfo=UTC))
         yield monitor
 
 

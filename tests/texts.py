@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from simulators.panasonic import Camera, Network
+from stills import still_rows
+from stills.files import StillFiles
+from stills.model import ASKED, Still
 from store.sql import default_url, open_engine
 from tests.home import (
     ROOT,
@@ -19,6 +22,7 @@ from tests.home import (
     running,
 )
 from tests.video.recorded_files import Shelf, clip
+from tests.web.still_cameras import HEIGHT, WIDTH, jpeg
 
 DOCS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "deploy").glob("*.md")])
 MAC = "d4:2d:c5:14:c5:70"
@@ -116,6 +120,16 @@ def add_recording(monitor: Running, at: datetime) -> None:
     shelf = Shelf(engine, monitor.folder / "media" / "recordings")
     shelf.segment(1, at, 2, clip(monitor.folder, "clip.mp4", 2))
     assert shelf.recording(1, at, 2) == 1
+    engine.dispose()
+
+
+def add_still(monitor: Running, at: datetime) -> None:
+    """Still 1, of camera 1."""
+    engine, data = open_engine(default_url(monitor.folder / "data")), jpeg(1)
+    name = StillFiles(monitor.folder / "media" / "stills").write(1, at, data)
+    size = {"width": WIDTH, "height": HEIGHT, "size": len(data)}
+    still = Still(0, 1, at, True, way="snapshot", name=name, why=ASKED, **size)
+    assert still_rows.add(engine, still) == 1
     engine.dispose()
 
 
