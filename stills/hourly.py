@@ -115,9 +115,12 @@ class HourlyStills:
 
     def _due(self) -> list[Due]:
         """What is due and was not tried a moment ago, in the order of its time."""
+        devices = self._fleet().devices
+        if not devices:
+            return []
         now, steady, zone = self._clock(), self._timer(), self._zone()
         due = []
-        for device in self._fleet().devices.values():
+        for device in devices.values():
             seconds = self.intervals.of(device.id)
             if not seconds or device.retired_at or shown_as(device.kind) != CAMERA:
                 continue
