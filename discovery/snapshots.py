@@ -28,9 +28,8 @@ MOST_AT_ONCE = 8
 """Snapshots that are fetched at a time: each may take 32 MB."""
 LOGIN_REST = 86_400.0
 """Seconds until a login that a snapshot refused is tried there again, unless it was changed."""
-CHECK_WAIT, SERVER_WAIT = 600.0, 30.0
-"""Seconds until another attempt is worth it: after a check has logged in, and where this server
-could not ask."""
+SERVER_WAIT = 30.0
+"""Seconds until another attempt is worth it where this server could not ask."""
 LATE = "No snapshot within {:.0f} s."
 
 
@@ -101,7 +100,7 @@ class SnapshotFetcher:
         if (trouble := snapshot.trouble) is not None:
             if trouble.is_refused:
                 self._refused[id] = _way(link, entry.access), self._timer(), trouble
-            raise NotTaken(trouble.reason, trouble.hint, CHECK_WAIT if trouble.is_spared else None)
+            raise NotTaken(trouble.reason, trouble.hint, trouble.wait)
         self._refused.pop(id, None)
         width, height = jpeg_size(snapshot.data)
         return TakenPicture(snapshot.data, width, height, self._scanner.clock(), SNAPSHOT)
@@ -145,7 +144,7 @@ def _way(link: str, access: Access) -> Hashable:
 def _not_asked(result: ProbeResult) -> NotTaken:
     """The error where no answer to the question for the snapshot came."""
     if result.state == ANSWERED:
-        return NotTaken(snapshot_http.SPARED, wait=CHECK_WAIT)
+        return NotTaken(snapshot_http.SPARED, wait=snapshot_http.CHECK_WAIT)
     wait = None if result.state == MISSED else SERVER_WAIT
     return NotTaken(_sentence(result.reason), wait=wait)
 

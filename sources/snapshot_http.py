@@ -23,6 +23,8 @@ from sources.onvif_http import MAX_ANSWERS, Conversation, Logins, conversation
 MOST_TEXT = 4096
 """Bytes that are read of what is no picture: a refusal may tell how many attempts are left."""
 REFUSALS = (401, 403)
+BUSY_WAIT, CHECK_WAIT = 5.0, 600.0
+"""Seconds until a busy device has time, and until a check has logged in again."""
 BUSY = "The device is busy (HTTP 503)."
 LEADS_ELSEWHERE = "Its snapshot leads to another address (HTTP {}), which is not followed."
 NO_LOGIN = "Its snapshot requires a user name and a password."
@@ -41,16 +43,17 @@ LOGIN_HINT = "Give the user the right to see snapshots in the menu of the device
 
 class NoPicture(Exception):
     """The device answered, and gave no picture: why, and what to do, in sentences. `is_refused`: it
-    refused the login. `is_spared`: the login was not sent, as another refusal might lock it."""
+    refused the login. `wait`: seconds until another attempt is worth it, where the snapshot itself
+    is not at fault."""
 
     def __init__(
-        self, reason: str, hint: str = "", *, is_refused: bool = False, is_spared: bool = False
+        self, reason: str, hint: str = "", *, is_refused: bool = False, wait: float | None = None
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.hint = hint
         self.is_refused = is_refused
-        self.is_spared = is_spared
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ def _login_of(logins: Logins, *, may_login: bool) -> Login:
     if logins.login is None:
         raise NoPicture(NO_LOGIN, "Enter them under Connections.")
     if not (may_login and logins.has_budget):
-        raise NoPicture(SPARED, is_spared=True)
+        raise NoPicture(SPARED, wait=CHECK_WAIT)
     return logins.login
 
 
@@ -148,7 +151,7 @@ def _refused(logins: Logins, reply: Reply) -> None:
 def _picture(reply: Reply) -> bytes:
     """The picture of a reply. Raises NoPicture."""
     if reply.status == 503:
-        raise NoPicture(BUSY)
+        raise NoPicture(BUSY, wait=BUSY_WAIT)
     if 300 <= reply.status < 400:
         raise NoPicture(LEADS_ELSEWHERE.format(reply.status))
     if not 200 <= reply.status < 300:

@@ -165,6 +165,8 @@ class Stills:
             try:
                 picture = _checked(way.take(device, left))
             except NotOffered:
+                if way.name == SNAPSHOT:
+                    self._note_well(device)
                 continue
             except NotTaken as error:
                 failures[way.name] = error
@@ -180,14 +182,11 @@ class Stills:
 
     def _note(self, device: int, way: str, snapshot_error: NotTaken | None) -> None:
         """Note what became of the snapshot: broken, while another way works, or well again."""
-        is_known = self._is_broken(device)
         if way == SNAPSHOT:
-            self._failures.pop(device, None)
-            self._rests.pop(device, None)
-            if is_known:
-                self._tell(Finding(f"id:{device}", BROKEN, self._clock(), "", SOURCE, cleared=True))
+            self._note_well(device)
         if snapshot_error is None or snapshot_error.wait is not None:
             return
+        is_known = self._is_broken(device)
         count = self._failures[device] = self._failures.get(device, 0) + 1
         if not is_known and count < BROKEN_AFTER:
             return
@@ -195,6 +194,13 @@ class Stills:
         if not is_known:
             text = f"its snapshot is broken: {snapshot_error.reason}"
             self._tell(Finding(f"id:{device}", BROKEN, self._clock(), text, SOURCE))
+
+    def _note_well(self, device: int) -> None:
+        """Note that the snapshot works, or is no longer there to be broken."""
+        self._failures.pop(device, None)
+        self._rests.pop(device, None)
+        if self._is_broken(device):
+            self._tell(Finding(f"id:{device}", BROKEN, self._clock(), "", SOURCE, cleared=True))
 
     def _tell(self, finding: Finding) -> None:
         self._report([finding])

@@ -39,7 +39,8 @@ RECORDER = camera(4, sources=recorder_sources(2))
 OTHER = camera(5)
 BROKEN = camera(6)
 NO_LOGIN = camera(7)
-CAMERAS = [WELL, WRONG, BY_QUERY, RECORDER, OTHER, BROKEN, NO_LOGIN]
+HIDDEN = camera(8, is_discoverable=False)
+CAMERAS = [WELL, WRONG, BY_QUERY, RECORDER, OTHER, BROKEN, NO_LOGIN, HIDDEN]
 Make = Callable[..., tuple[Engine, SnapshotFetcher]]
 
 
@@ -105,6 +106,14 @@ def test_the_snapshot_that_a_check_found_is_fetched_at_our_address(make: Make) -
     after = record(engine)
     assert after.findings == before.findings
     assert after.access == before.access
+
+
+def test_a_snapshot_is_no_check_and_brings_no_finding(make: Make) -> None:
+    """The answer to a check has the MAC of this camera; that of a snapshot proves nothing."""
+    engine, snapshots = make(HIDDEN, fields={"identities": (f"mac:{HIDDEN.mac}",)})
+    before = ask(engine).findings
+    assert snapshots.fetch(1, 10).data == JPEG
+    assert record(engine).findings == before
 
 
 def test_a_login_that_a_snapshot_refuses_is_sent_once_and_counted_for_checks(make: Make) -> None:

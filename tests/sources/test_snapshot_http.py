@@ -96,7 +96,7 @@ def test_a_login_that_was_refused_elsewhere_is_not_risked_here() -> None:
     sent, error = talk([asked(DIGEST)], logins(), may_login=False)
     assert sent == [""]
     assert isinstance(error, NoPicture)
-    assert error.is_spared
+    assert error.wait
     assert talk([asked(DIGEST)], logins(refusals=2))[0] == [""]
     assert "requires a user name" in str(talk([asked(DIGEST)], logins(login=None))[1])
 
@@ -135,6 +135,12 @@ def test_what_is_no_picture_is_refused_with_the_reason(reply: Reply, reason: str
     sent, error = talk([reply], logins())
     assert sent == [""]
     assert reason in str(error)
+
+
+def test_a_busy_device_has_no_broken_snapshot() -> None:
+    _sent, error = talk([Reply(503)], logins())
+    assert isinstance(error, NoPicture)
+    assert error.wait
 
 
 def test_a_body_is_read_on_only_as_long_as_it_can_be_a_picture() -> None:

@@ -59,6 +59,17 @@ def test_a_broken_snapshot_on_a_good_stream_is_a_finding_and_rests(studio: Studi
     assert studio.findings() == []
 
 
+def test_a_snapshot_that_is_no_longer_offered_is_not_broken(studio: Studio) -> None:
+    studio.fail(SNAPSHOT)
+    for _number in range(2):
+        studio.stills.take(1)
+    assert studio.findings()
+    del studio.answers[SNAPSHOT, 1]
+    studio.forward(seconds=REST)
+    assert studio.stills.take(1).way == STREAM
+    assert studio.findings() == []
+
+
 def test_a_busy_snapshot_is_no_finding(studio: Studio) -> None:
     studio.answers[SNAPSHOT, 1] = NotTaken("The camera is busy.", "", 5.0)
     for _number in range(3):

@@ -17,8 +17,9 @@ from video.jpegs import whole_picture
 from video.key_picture import KeyPictures
 from video.messages import KEY_PICTURE, Message
 from video.model import MAIN, PLAYING, SUB, NotOpened, StreamKey, StreamState
+from video.nal_units import annex_b
 from video.outages import INCOMPLETE, NO_SUB, REFUSED
-from video.packets import EncodedPacket
+from video.packets import EncodedPacket, VideoCoding
 from video.reader.key_pictures import KeyPictures as Reader
 from video.streams import Streams
 from video.watching import MJPEG, MP4, KeyWish
@@ -178,6 +179,13 @@ def test_a_damaged_key_frame_is_no_picture(recorded: Packets, name: str) -> None
         assert whole_picture(replace(packet, data=damaged), 90) is None
 
 
+def test_a_picture_that_builds_on_others_is_none(recorded: Packets) -> None:
+    key, other, *_rest = packets_of(recorded("h264"))
+    assert isinstance(key.coding, VideoCoding)
+    alone = annex_b([*key.coding.sets]) + other.data
+    assert whole_picture(replace(key, data=alone), 90) is None
+
+
 class Sent(list[Message]):
     """What a reader sends."""
 
@@ -203,16 +211,19 @@ def test_a_wish_takes_a_fresh_key_frame_else_the_next_else_the_last(recorded: Pa
     sent.wait(1)
     reader.want([fresh, waiting], at(key, 100.0), 105.0)
     reader.feed(at(other, 106.0))
+    until(lambda: not reader._is_decoding)
     assert sent.wishes() == [1], "the key frame is old, and another one may come"
     reader.feed(at(key, 107.0))
     sent.wait(1, 2)
     reader.want([patient], at(key, 100.0), 110.0)
     reader.feed(at(other, 112.0))
+    until(lambda: not reader._is_decoding)
     assert sent.wishes() == [1, 2]
     reader.feed(at(other, 113.5))
     sent.wait(1, 2, 3)
     reader.want([], at(key, 100.0), 114.0)
     reader.feed(at(key, 115.0))
+    until(lambda: not reader._is_decoding)
     assert sent.wishes() == [1, 2, 3]
 
 
