@@ -42,15 +42,13 @@ MAX_OPENINGS = 4
 """Cameras at which a subscription begins at once."""
 MAX_REFUSALS = 3
 """Times that a camera may refuse a subscription; it may still have ours of before a crash."""
-MAX_HANGS = 2
-"""Times that a camera may hang after a subscription; once it may have been switched off."""
+MAX_HANGS = 3
+"""Times in a row that a camera may hang after a subscription; once it may have been restarted."""
 MAX_SHORT = 5
 """Subscriptions in a row that end by themselves within SHORT seconds."""
 SHORT = 600.0
 SETTLES = 120.0
 """Seconds in which a camera that hangs does so because of the subscription."""
-MAX_FAILURES = 3
-"""Questions in a row without an answer, after which the subscription is given up."""
 
 
 class Stopped(Exception):
@@ -246,25 +244,19 @@ class EventWatches:
 
     async def _read(self, watch: _Watch, session: EventSession, began: float) -> None:
         """Raises Stopped for a camera that became slow, Ended, and as a request does."""
-        pace, failures = self._pace, 0
+        pace = self._pace
         latencies = Latencies(session.latency_before, pace.slow)
         states = EventStates(frozenset(self._held(watch.id)))
         measured_at, renewed_at, can_renew = began, began, True
         while True:
             now, seconds = loop_time(), None
-            try:
-                if now - measured_at >= pace.measure:
-                    measured_at, seconds = now, await self._measured(session)
-                if can_renew and now - renewed_at >= session.lasts / 2:
-                    renewed_at, can_renew = now, await session.renew()
-                states.note(await session.pull(), loop_time())
-                failures = 0
-            except (NoAnswer, OSError):
-                failures += 1
-                if failures >= MAX_FAILURES:
-                    raise
-            else:
-                self._judge(latencies, seconds)
+            if now - measured_at >= pace.measure:
+                measured_at, seconds = now, await self._measured(session)
+            if can_renew and now - renewed_at >= session.lasts / 2:
+                renewed_at, can_renew = now, await session.renew()
+            # After a question without an answer, another device may be there: it is lost.
+            states.note(await session.pull(), loop_time())
+            self._judge(latencies, seconds)
             self._tell(watch.id, states, is_restated=loop_time() - began >= pace.restate)
             await asyncio.sleep(pace.pull)
 

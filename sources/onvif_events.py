@@ -52,6 +52,7 @@ PULL_ACTION = f"{soap.EVENTS}/PullPointSubscription/PullMessagesRequest"
 _MANAGER = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager"
 RENEW_ACTION, UNSUBSCRIBE_ACTION = f"{_MANAGER}/RenewRequest", f"{_MANAGER}/UnsubscribeRequest"
 NOT_OFFERED = "its ONVIF service does not offer events to be fetched (pull points)"
+ONLY_BASIC = "it accepts only Basic for its events, which reveals the password with each question"
 _NOT_OFFERED = (
     *("notimplemented", "notsupported", "actionmismatch", "unknownaction", "noaction"),
     *("methodnotfound", "notunderstood", "nosuchoperation"),
@@ -177,6 +178,8 @@ class Opening:
 
     async def probe(self, target: Target) -> Sequence[Report]:
         """The reports about the device that was asked. Raises as a probe may."""
+        # Who is there is proved once, and the login is sent with each question after that.
+        target = replace(target, digest_only=True)
         try:
             async with AsyncExitStack() as stack:
                 talk = await stack.enter_async_context(conversation(target, self._clock))
@@ -193,8 +196,12 @@ class Opening:
         talk.pin = target.tls_pin
         if target.may_login:
             await self._subscribe(talk, target, stack)
-        findings = login_findings(talk.logins, Reading(), answer.finding)
-        return [answer.alive(), *answer.tls_findings(), *findings]
+        known: list[Report] = [answer.alive(), *answer.tls_findings()]
+        if talk.logins.outcome == onvif_http.METHOD:
+            # Checks may use the method, and say so if not.
+            self.refusal, self.is_final = ONLY_BASIC, "basic" in talk.logins.schemes
+            return known
+        return [*known, *login_findings(talk.logins, Reading(), answer.finding)]
 
     async def _subscribe(self, talk: Conversation, target: Target, stack: AsyncExitStack) -> None:
         before = [await latency(target, self._clock) for _ in range(MEASURED)]
