@@ -199,7 +199,8 @@ class Opening:
         known: list[Report] = [answer.alive(), *answer.tls_findings()]
         if talk.logins.outcome == onvif_http.METHOD:
             # Checks may use the method, and say so if not.
-            self.refusal, self.is_final = ONLY_BASIC, "basic" in talk.logins.schemes
+            self.is_final = "basic" in talk.logins.schemes
+            self.refusal = ONLY_BASIC if self.is_final else ""
             return known
         return [*known, *login_findings(talk.logins, Reading(), answer.finding)]
 
