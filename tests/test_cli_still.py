@@ -28,10 +28,7 @@ def still(place: Running, *arguments: str) -> tuple[int, str, str]:
         [sys.executable, "cli.py", "still", *arguments],
         cwd=ROOT,
         env=place.environment,
-        capture_output=True,
         text=True,
-        timeout=60,
-        check=False,
     )
     return done.returncode, done.stdout, done.stderr
 

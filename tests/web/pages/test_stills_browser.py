@@ -24,7 +24,7 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def hold(page: Page) -> list[Route]:
     """Keep what takes a still back until the test has looked at the page."""
     held: list[Route] = []
-    page.route(TAKING, held.append)
+    page.route(TAKING, lambda route: held.append(route))
     return held
 
 
@@ -53,17 +53,19 @@ def test_the_page_comes_at_once_and_each_visit_takes_a_new_still(
     assert page.locator("#newest .time-tag time").get_attribute("datetime") == first
     held.pop().continue_()
     assert newest_time(page) > first
-    assert overflow(page) == 0
+    assert overflow(page) <= 0
 
 
 def test_a_click_on_the_picture_or_its_time_enlarges_it(monitor: Running, tab: Tab) -> None:
     page = tab(monitor, STILLS)
     newest_time(page)
+    width = monitor.get(f"/api{STILLS}").json["stills"][0]["width"]
     shown, large = page.locator("#enlarged"), page.locator("#enlarged > img")
     for part in (".still-link", ".time-tag"):
         page.locator(f"#newest {part}").click()
         expect(shown).to_be_visible()
-        page.wait_for_function("document.querySelector('#enlarged > img').naturalWidth > 320")
+        page.wait_for_function("() => document.querySelector('#enlarged > img').naturalWidth")
+        assert large.evaluate("image => image.naturalWidth") == width
         expect(page.locator("#enlarged .button[download]")).to_have_attribute(
             "href", large.get_attribute("src") or ""
         )
@@ -89,4 +91,4 @@ def test_a_camera_that_is_off_says_why_there_is_no_new_still(
     page = tab(monitor, f"/cameras/{DEAD}/stills", viewport={"width": 360, "height": 780})
     expect(page.locator(".taking")).to_contain_text("No new still.")
     expect(page.get_by_role("button", name="Take a still")).to_be_enabled()
-    assert overflow(page) == 0
+    assert overflow(page) <= 0

@@ -8,7 +8,7 @@ from math import ceil
 
 from flask import Response, g, request
 
-from fleet import labels
+from fleet import identity, labels
 from fleet.channels import SOURCE, STREAM
 from fleet.model import Device
 from fleet.pictures import NotOffered, NotTaken
@@ -37,8 +37,6 @@ KEPT = "private, max-age=86400, immutable"
 """How a browser keeps a still: its bytes never change."""
 SNAPSHOT = "snapshot"
 """The link of a device with the path of its snapshots."""
-LOCAL = ("pi:", "usb:")
-"""How the identities of cameras of this server begin."""
 LONGEST_NAME = 80
 """Characters of the name of a camera in that of a file."""
 
@@ -55,7 +53,7 @@ def trouble() -> str:
 
 def can_be_taken(device: Device) -> bool:
     """True if a way to take a picture of the device is known; only taking one proves it."""
-    is_local = any(key.startswith(LOCAL) for key in device.identities)
+    is_local = any(key.startswith(identity.LOCAL) for key in device.identities)
     is_known = SNAPSHOT in device.links or STREAM in device.links or SOURCE in device.access
     return device.retired_at is None and (is_local or is_known)
 
