@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -141,6 +142,32 @@ def test_a_stream_that_fails_is_tried_once_and_is_no_outage(
     until(lambda: not streams.states(), what="it is forgotten")
     until(lambda: len(states) >= 2)
     assert {state.activity for state in states} == {"ended"}
+
+
+def memory(pid: int, name: str) -> int:
+    """`VmRSS`, or the most so far as `VmHWM`, of a process, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition(f"{name}:")[2].split()[0]) // 1024
+
+
+@needs_gst
+@pytest.mark.torture
+def test_a_still_of_8_megapixels_takes_less_than_90_mb_and_gives_them_back() -> None:
+    size = ("--size", "3840x2160", "--fps", "2", "--bits", "8000000")
+    with gst_server("127.63.0.11", *size) as port:
+        camera = Server({1: ("127.63.0.11", port, "/stream1")})
+        streams = Streams(camera, lambda: datetime.now(UTC))
+        streams.start()
+        pictures = KeyPictures(streams)
+        with streams.watch(LARGE, MP4, "otto"):
+            wait_for(streams, LARGE)
+            (child,) = streams.workers.processes()
+            before = memory(child, "VmRSS")
+            for _still in range(5):
+                assert pictures.take(1, 20).width == 3840
+            assert memory(child, "VmHWM") - before < 90
+            until(lambda: memory(child, "VmRSS") - before < 40, what="it is given back")
+        streams.stop()
 
 
 def test_a_camera_that_sends_nothing_ends_the_wait_in_its_limit() -> None:
