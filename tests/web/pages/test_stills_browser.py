@@ -92,3 +92,11 @@ def test_a_camera_that_is_off_says_why_there_is_no_new_still(
     expect(page.locator(".taking")).to_contain_text("No new still.")
     expect(page.get_by_role("button", name="Take a still")).to_be_enabled()
     assert overflow(page) <= 0
+
+
+def test_the_list_shows_the_newest_still_beside_its_age(monitor: Running, tab: Tab) -> None:
+    newest_time(tab(monitor, STILLS))
+    page = tab(monitor, "/", viewport={"width": 1280, "height": 800})
+    cell = page.locator(f'[data-id="{GATE}"] .c-still')
+    expect(cell.locator("img")).to_be_visible()
+    expect(cell.locator("time")).to_be_visible()
