@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -145,6 +146,26 @@ def test_a_picture_is_flipped_and_rotated(
         for column, value in enumerate(values)
     }
     assert max(by_corner, key=lambda corner: by_corner[corner]) == brightest
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from sources.local_capture import Mounting
+from tests.sources.pi_stand_in import FULL, Computer
+computer = Computer(Path(sys.argv[1]))
+computer.plan(FULL)
+computer.cameras(mounting=Mounting(90)).capture(1, 60)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+"""Takes a picture of 8 megapixels with a quarter turn, the dearest one, and prints the most memory
+of its process in MB."""
+
+
+def test_a_picture_of_eight_megapixels_takes_less_than_90_mb(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PEAK, str(tmp_path)]
+    peak = int(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    assert 30 < peak < 90
 
 
 def test_half_the_size_is_taken_where_memory_is_short_and_the_full_one_later(

@@ -368,8 +368,9 @@ def _draw(
     lower = bytes(value // 2 for value in row).ljust(stride, b"\0")
     if orientation in (Orientation.Rotate180Mirror, Orientation.Rotate180):
         upper, lower = lower, upper
-    frame = upper * (height // 2) + lower * (height - height // 2)
-    frame += b"\x80" * (configuration.frame_size - len(frame))
+    grey = b"\x80" * stride
+    rows = [upper] * (height // 2) + [lower] * (height - height // 2) + [grey] * (height // 2)
     with mmap.mmap(buffer.planes[0].fd, configuration.frame_size) as memory:
-        memory[:] = frame[: configuration.frame_size]
+        for row in rows:
+            memory.write(row)
     buffer.metadata.planes[0].bytes_used = configuration.frame_size
