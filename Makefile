@@ -1,4 +1,4 @@
-.PHONY: help setup run demo test check bench pictures floors torture bare lock FORCE
+.PHONY: help setup run demo test check bench pictures health floors torture bare lock FORCE
 .DEFAULT_GOAL := help
 
 python := .venv/bin/python
@@ -36,6 +36,9 @@ bench: .venv/.installed-dev ## measure it, beside a peer where there is one
 
 pictures: .venv/.installed-dev ## take the screenshots of the README again
 	@$(python) -m docs.pictures
+
+health: .venv/.installed-dev ## judge picture health on generated pictures, for docs/picture-health.md
+	@$(python) -m docs.health
 
 floors: .venv/.installed-dev ## draw the packages in docs/architecture.md from the imports
 	@$(python) -m docs.floors

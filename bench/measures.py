@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 from bench import fleets
 from bench.due import due
+from bench.health import health
 from bench.history import history
 from bench.many import many
 from bench.page import page
@@ -275,4 +276,5 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "due": due,
     "rtsp": rtsp_checks,
     "video": video,
+    "health": health,
 }

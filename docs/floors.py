@@ -17,6 +17,7 @@ FLOORS = {
     "stills": 4,
     "accounts": 4,
     "inventory": 4,
+    "picture_health": 4,
     "video": 4,
     "discovery": 5,
     "web/http": 6,

@@ -1,0 +1,60 @@
+"""Picture health: what one sample of a 720p camera costs, decoding apart."""
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.table import Row
+from picture_health.measuring import Measuring
+
+FRAMES = 200
+
+
+def health(_folder: Path) -> list[Row]:
+    """A 720p picture, measured beside one earlier picture and one reference."""
+    if importlib.util.find_spec("cv2") is None:
+        print("health needs OpenCV; it is not installed", file=sys.stderr)
+        return []
+    import cv2
+
+    from picture_health.measures import decoded, sample_of
+    from tests.picture_health.scenes import Camera, Moment
+
+    cv2.setNumThreads(1)
+    small: Any = cv2.imdecode(_bytes(Camera(1, "day").jpeg(Moment(0))), cv2.IMREAD_COLOR)
+    data = cv2.imencode(".jpg", cv2.resize(small, (1280, 720)))[1].tobytes()
+    earlier = [sample_of(decoded(data)).descriptor] * 2
+    decode, kit = [], []
+    for _ in range(FRAMES):
+        begin = time.process_time()
+        picture = decoded(data)
+        middle = time.process_time()
+        sample_of(picture, earlier)
+        decode.append((middle - begin) * 1000)
+        kit.append((time.process_time() - middle) * 1000)
+    return [
+        Row("health: measures of a 720p picture", median(kit), "ms", 2.1, note="CPU; 2 compared"),
+        Row("health: decoding its JPEG", median(decode), "ms", note="at a quarter of its size"),
+        _beside(data, earlier),
+    ]
+
+
+def _beside(data: bytes, earlier: list[bytes]) -> Row:
+    """The same through the process that measures."""
+    measuring, took = Measuring(), list[float]()
+    for _ in range(FRAMES):
+        begin = time.perf_counter()
+        measuring.sample(data, earlier)
+        took.append((time.perf_counter() - begin) * 1000)
+    measuring.stop()
+    note = f"the first one {took[0]:.0f} ms, with the start"
+    return Row("health: a sample through the process", median(took), "ms", None, note=note)
+
+
+def _bytes(data: bytes) -> Any:
+    import numpy as np
+
+    return np.frombuffer(data, np.uint8)

@@ -1,0 +1,150 @@
+"""The rules by which samples become faults: a table of measures, and samples in a row."""
+
+from dataclasses import replace
+
+import pytest
+
+from picture_health.judging import LIMITS, Course, descriptors, faults_of, is_expected, judged
+from picture_health.model import Comparison, Fault, Level, Measures, Reference, Sample
+
+GOOD = Measures(brightness=110, dark=0.0, structure=0.8, layout=30, sharpness=1.6, edges=0.7)
+SAME_VIEW = Comparison(
+    alive=0.98, unchanged=0.02, difference=3, lost=0.05, held=0.8, agreement=0.9, compared=0.7
+)
+REFERENCE = Reference(GOOD, b"reference")
+BARE = replace(GOOD, structure=0.0, sharpness=0.0, edges=0.0)
+BLACK = replace(GOOD, dark=1.0, structure=0.0, layout=0.5, sharpness=0.0, edges=0.0)
+
+
+def sample(
+    measures: Measures = GOOD,
+    since: Comparison | None = SAME_VIEW,
+    beside: Comparison | None = SAME_VIEW,
+) -> Sample:
+    return Sample(measures, b"now", (since, beside))
+
+
+@pytest.mark.parametrize(
+    ("pictured", "expected"),
+    [
+        (sample(), set()),
+        (sample(BLACK), {"black"}),
+        # A black picture does not change either; black says more.
+        (sample(BLACK, since=replace(SAME_VIEW, unchanged=1.0)), {"black"}),
+        (sample(since=replace(SAME_VIEW, unchanged=0.95)), {"frozen"}),
+        # The first sample has nothing before it.
+        (sample(since=None), set()),
+        # All white: noise cannot show, so nothing says that it is frozen.
+        (sample(since=replace(SAME_VIEW, unchanged=1.0, alive=0.1)), set()),
+        (sample(replace(GOOD, sharpness=1.05)), {"blurred"}),
+        # Too few edges to say how sharp they are.
+        (
+            sample(
+                replace(GOOD, sharpness=1.05, edges=0.02), beside=replace(SAME_VIEW, compared=0.2)
+            ),
+            set(),
+        ),
+        (sample(BARE, beside=replace(SAME_VIEW, lost=0.9)), {"covered"}),
+        # Its edges are still there: it shows something else.
+        (sample(beside=replace(SAME_VIEW, lost=0.9)), set()),
+        # A reference of an empty wall has nothing to lose.
+        (sample(beside=replace(SAME_VIEW, lost=1.0, held=0.1)), set()),
+        (sample(beside=replace(SAME_VIEW, agreement=0.1)), {"moved"}),
+        # At night a few lit edges are not enough to say so.
+        (sample(beside=replace(SAME_VIEW, agreement=0.1, compared=0.03)), set()),
+        # What is blurred or covered is not called moved as well.
+        (
+            sample(replace(GOOD, sharpness=1.05), beside=replace(SAME_VIEW, agreement=0.4)),
+            {"blurred"},
+        ),
+        (sample(BARE, beside=replace(SAME_VIEW, lost=0.9, agreement=0)), {"covered"}),
+        # A soft picture of another place.
+        (
+            sample(replace(GOOD, sharpness=1.05), beside=replace(SAME_VIEW, agreement=0)),
+            {"moved"},
+        ),
+        # Soft beyond edges, but in its old place.
+        (sample(replace(GOOD, edges=0.01, sharpness=0.0)), {"blurred"}),
+        (
+            sample(since=replace(SAME_VIEW, unchanged=1), beside=replace(SAME_VIEW, agreement=0)),
+            {"frozen", "moved"},
+        ),
+    ],
+)
+def test_what_one_picture_shows(pictured: Sample, expected: set[Fault]) -> None:
+    assert faults_of(pictured, [REFERENCE], LIMITS["normal"]) == expected
+
+
+def test_without_a_reference_only_a_bare_picture_is_covered_and_none_is_moved() -> None:
+    bare = replace(BARE, layout=2.0)
+    for measures, expected in ((bare, {"covered"}), (replace(bare, layout=40.0), set())):
+        pictured = Sample(measures, b"now", (SAME_VIEW,))
+        assert faults_of(pictured, [], LIMITS["normal"]) == expected
+
+
+def test_a_picture_that_is_like_one_of_two_references_is_normal() -> None:
+    moved = replace(SAME_VIEW, agreement=0.1)
+    references = [REFERENCE, Reference(GOOD, b"by night")]
+    for comparisons, expected in (((moved, SAME_VIEW), set()), ((moved, moved), {"moved"})):
+        pictured = Sample(GOOD, b"now", (SAME_VIEW, *comparisons))
+        assert faults_of(pictured, references, LIMITS["normal"]) == expected
+
+
+# -- samples in a row ---------------------------------------------------------------------------
+
+
+def after(*samples: Sample | None, level: Level = "normal") -> Course:
+    course = Course()
+    for each in samples:
+        course = judged(course, each, [REFERENCE], level)
+    return course
+
+
+@pytest.mark.parametrize(("level", "in_a_row"), [("low", 5), ("normal", 3), ("high", 2)])
+def test_a_fault_is_found_after_as_many_samples_in_a_row(level: Level, in_a_row: int) -> None:
+    black = sample(BLACK)
+    early = after(*[black] * (in_a_row - 1), level=level)
+    assert (early.health, early.found) == ("suspected", frozenset())
+    late = after(*[black] * in_a_row, level=level)
+    assert (late.health, late.found) == ("faulty", {"black"})
+
+
+def test_a_good_sample_between_begins_the_row_again() -> None:
+    black = sample(BLACK)
+    assert after(black, black, sample(), black, black).found == frozenset()
+
+
+def test_a_fault_ends_after_as_many_good_samples_in_a_row() -> None:
+    black = [sample(BLACK)] * 3
+    assert after(*black, sample(), sample()).found == {"black"}
+    assert after(*black, sample(), sample(BLACK), sample(), sample()).found == {"black"}
+    ended = after(*black, sample(), sample(), sample())
+    assert (ended.health, ended.found) == ("healthy", frozenset())
+
+
+def test_without_a_newest_sample_the_health_is_unknown_and_never_healthy() -> None:
+    assert after().health == "unknown"
+    assert after(sample(), None).health == "unknown"
+    black = sample(BLACK)
+    interrupted = after(black, black, None)
+    assert (interrupted.health, interrupted.found) == ("unknown", frozenset())
+    assert after(black, black, None, black).found == {"black"}
+    lost = after(black, black, black, None)
+    assert (lost.health, lost.found) == ("unknown", {"black"})
+
+
+def test_a_frozen_picture_is_compared_with_the_one_at_which_it_stopped() -> None:
+    """Each compared with the one before it would miss light that changes slowly."""
+    still = replace(SAME_VIEW, unchanged=1.0)
+    first = judged(Course(), replace(sample(), descriptor=b"first"), [REFERENCE], "normal")
+    assert descriptors(first, [REFERENCE]) == (b"first", b"reference")
+    second = judged(first, sample(since=still), [REFERENCE], "normal")
+    assert descriptors(second, []) == (b"first",)
+    assert judged(second, sample(), [REFERENCE], "normal").anchor == b"now"
+
+
+def test_an_expected_picture_is_one_that_shows_the_same() -> None:
+    assert is_expected(SAME_VIEW)
+    assert is_expected(replace(SAME_VIEW, compared=0.0, agreement=0.0))  # a plain card
+    assert not is_expected(replace(SAME_VIEW, difference=40))
+    assert not is_expected(replace(SAME_VIEW, agreement=0.2))
