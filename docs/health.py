@@ -56,19 +56,19 @@ def table(counts: Counter[tuple[str, str]]) -> Iterator[str]:
     yield f"| shown | {' | '.join(name or 'nothing found' for name in COLUMNS)} |"
     yield f"|---|{'---:|' * len(COLUMNS)}"
     for shown in COLUMNS:
-        cells = (str(counts[shown, found] or "") for found in COLUMNS)
+        cells = (str(counts[shown, findings] or "") for findings in COLUMNS)
         yield f"| {shown or 'no fault'} | {' | '.join(cells)} |"
 
 
 def exceptions(results: Iterable[Trial]) -> Iterator[str]:
     """How often something else was found than what was shown, by condition."""
     counts = Counter(
-        (trial.fault or "no fault", trial.condition, ", ".join(sorted(trial.found)) or "nothing")
+        (trial.fault or "no fault", trial.condition, ", ".join(sorted(trial.findings)) or "nothing")
         for trial in results
-        if trial.found != ({trial.fault} - {""})
+        if trial.findings != ({trial.fault} - {""})
     )
-    for (shown, condition, found), count in sorted(counts.items()):
-        yield f"{shown} ({condition}) found as {found}: {count}"
+    for (shown, condition, findings), count in sorted(counts.items()):
+        yield f"{shown} ({condition}) found as {findings}: {count}"
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class Course:
     """What the samples of a camera have shown so far."""
 
     health: Health = "unknown"
-    found: frozenset[Fault] = frozenset()
+    findings: frozenset[Fault] = frozenset()
     """Faults that so many samples in a row have shown, and that have not ended."""
     showing: Mapping[Fault, int] = field(default_factory=dict)
     """For each fault of the newest sample, how many samples in a row have shown it."""
@@ -101,15 +101,15 @@ def judged(
     limits = LIMITS[level]
     faults = faults_of(sample, references, limits)
     showing = {fault: course.showing.get(fault, 0) + 1 for fault in FAULTS if fault in faults}
-    clear = {fault: course.clear.get(fault, 0) + 1 for fault in course.found - faults}
+    clear = {fault: course.clear.get(fault, 0) + 1 for fault in course.findings - faults}
     ended = {fault for fault, count in clear.items() if count >= limits.in_a_row}
     raised = {fault for fault, count in showing.items() if count >= limits.in_a_row}
-    found = frozenset((course.found | raised) - ended)
+    findings = frozenset((course.findings | raised) - ended)
     return Course(
-        health="faulty" if found else "suspected" if faults else "healthy",
-        found=found,
+        health="faulty" if findings else "suspected" if faults else "healthy",
+        findings=findings,
         showing=showing,
-        clear={fault: count for fault, count in clear.items() if fault in found},
+        clear={fault: count for fault, count in clear.items() if fault in findings},
         anchor=course.anchor if _is_unchanged(sample, limits) else sample.descriptor,
     )
 

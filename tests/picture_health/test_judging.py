@@ -104,22 +104,22 @@ def after(*samples: Sample | None, level: Level = "normal") -> Course:
 def test_a_fault_is_found_after_as_many_samples_in_a_row(level: Level, in_a_row: int) -> None:
     black = sample(BLACK)
     early = after(*[black] * (in_a_row - 1), level=level)
-    assert (early.health, early.found) == ("suspected", frozenset())
+    assert (early.health, early.findings) == ("suspected", frozenset())
     late = after(*[black] * in_a_row, level=level)
-    assert (late.health, late.found) == ("faulty", {"black"})
+    assert (late.health, late.findings) == ("faulty", {"black"})
 
 
 def test_a_good_sample_between_begins_the_row_again() -> None:
     black = sample(BLACK)
-    assert after(black, black, sample(), black, black).found == frozenset()
+    assert after(black, black, sample(), black, black).findings == frozenset()
 
 
 def test_a_fault_ends_after_as_many_good_samples_in_a_row() -> None:
     black = [sample(BLACK)] * 3
-    assert after(*black, sample(), sample()).found == {"black"}
-    assert after(*black, sample(), sample(BLACK), sample(), sample()).found == {"black"}
+    assert after(*black, sample(), sample()).findings == {"black"}
+    assert after(*black, sample(), sample(BLACK), sample(), sample()).findings == {"black"}
     ended = after(*black, sample(), sample(), sample())
-    assert (ended.health, ended.found) == ("healthy", frozenset())
+    assert (ended.health, ended.findings) == ("healthy", frozenset())
 
 
 def test_without_a_newest_sample_the_health_is_unknown_and_never_healthy() -> None:
@@ -127,10 +127,10 @@ def test_without_a_newest_sample_the_health_is_unknown_and_never_healthy() -> No
     assert after(sample(), None).health == "unknown"
     black = sample(BLACK)
     interrupted = after(black, black, None)
-    assert (interrupted.health, interrupted.found) == ("unknown", frozenset())
-    assert after(black, black, None, black).found == {"black"}
+    assert (interrupted.health, interrupted.findings) == ("unknown", frozenset())
+    assert after(black, black, None, black).findings == {"black"}
     lost = after(black, black, black, None)
-    assert (lost.health, lost.found) == ("unknown", {"black"})
+    assert (lost.health, lost.findings) == ("unknown", {"black"})
 
 
 def test_a_frozen_picture_is_compared_with_the_one_at_which_it_stopped() -> None:

@@ -24,7 +24,7 @@ class Trial:
     seed: int
     condition: str
     fault: str
-    found: frozenset[Fault]
+    findings: frozenset[Fault]
 
 
 def condition_of(seed: int) -> str:
@@ -54,16 +54,16 @@ def trials(seed: int, level: Level = "normal", view: Array | None = None) -> Ite
         camera = Camera(seed, condition, view)
         last = BEFORE + LIMITS[level].in_a_row + 1 if fault else HEALTHY
         moments = (Moment(n, fault if n >= BEFORE else "", BEFORE) for n in range(last))
-        found = frozenset[Fault]()
+        findings = frozenset[Fault]()
         for course in course_of(camera, moments, references, level):
-            found |= course.found
-        yield Trial(seed, condition, fault, found)
+            findings |= course.findings
+        yield Trial(seed, condition, fault, findings)
 
 
 def confusion(results: Iterable[Trial]) -> Counter[tuple[str, str]]:
     """How often each fault ("" for none) was found as which ("" for nothing)."""
     counts = Counter[tuple[str, str]]()
     for trial in results:
-        for found in trial.found or {""}:
-            counts[trial.fault, found] += 1
+        for findings in trial.findings or {""}:
+            counts[trial.fault, findings] += 1
     return counts
