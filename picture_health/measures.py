@@ -80,7 +80,8 @@ def decoded(data: bytes) -> "Grey":
     picture = cv2.imdecode(buffer, way | cv2.IMREAD_IGNORE_ORIENTATION)
     if picture is None:
         raise CannotMeasure("The picture cannot be decoded")
-    return picture
+    grey: Grey = picture
+    return grey
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -121,7 +122,8 @@ def _softened(picture: "Grey", sigma: float) -> "Grey":
     import cv2
     import numpy as np
 
-    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), sigma)
+    soft: Grey = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), sigma)
+    return soft
 
 
 def _blocks(picture: "Grey") -> "Grey":
@@ -264,4 +266,5 @@ def _moves(first: "Grey", second: "Grey") -> list[tuple[int, int]]:
 def _window() -> "Grey":
     import cv2
 
-    return cv2.createHanningWindow((WIDTH, HEIGHT), cv2.CV_32F)
+    window: Grey = cv2.createHanningWindow((WIDTH, HEIGHT), cv2.CV_32F)
+    return window

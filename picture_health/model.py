@@ -37,8 +37,8 @@ class Measures:
     layout: float
     """By how many grey levels the blocks differ from one smooth surface over the picture."""
     sharpness: float
-    """How steep edges are, beside the same edges softened: near 1 blurred, from 1.4 on sharp; 0 where
-    there are too few edges. Noise and contrast do not change it."""
+    """How steep edges are, beside the same edges softened: near 1 blurred, from 1.4 on sharp; 0
+    where there are too few edges. Noise and contrast do not change it."""
     edges: float
     """Share of blocks with edges, by which sharpness is measured."""
 

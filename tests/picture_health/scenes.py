@@ -72,7 +72,8 @@ class Camera:
         rng = self.rng
         coarse = rng.normal(0, 1, (3, 4)).astype(np.float32)
         folds = cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC)
-        return np.float32(rng.uniform(35, 190)) + folds * np.float32(rng.uniform(2, 12))
+        cover: Array = np.float32(rng.uniform(35, 190)) + folds * np.float32(rng.uniform(2, 12))
+        return cover
 
     # -- pictures ---------------------------------------------------------------------------
 
@@ -88,7 +89,7 @@ class Camera:
         self._write_clock(pixels, moment.number)
         done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
         assert done
-        return data.tobytes()
+        return bytes(data.tobytes())
 
     def _rng_of(self, number: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, 2, number))
