@@ -137,7 +137,8 @@ class EventWatches:
 
     def _follow_changes(self, device: Device) -> None:
         watch, access = self._watches.get(device.id), _wanted(device)
-        if watch is not None and (access is None or not _is_same(watch, device, access)):
+        is_other = access is None or (watch is not None and not _is_same(watch, device, access))
+        if watch is not None and (is_other or _has_other_firmware(watch, device)):
             self._end(watch)
             self._forget(device, UNAVAILABLE)
         if access is None and device.findings:
@@ -343,6 +344,13 @@ def _is_same(watch: _Watch, device: Device, access: Access) -> bool:
     """True if the device is still asked in the same way at the same host."""
     is_same = watch.access is access or is_same_but_learned(watch.access, access)
     return is_same and watch.host == host_of(device, NAME)
+
+
+def _has_other_firmware(watch: _Watch, device: Device) -> bool:
+    """True if its events were given up with another firmware than it has now."""
+    is_over = watch.task is None or watch.task.done()
+    has_stopped = any(fault.kind == UNAVAILABLE for fault in device.findings)
+    return is_over and has_stopped and not _is_believed(device)
 
 
 def _is_believed(device: Device) -> bool:

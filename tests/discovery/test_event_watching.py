@@ -54,6 +54,7 @@ CAMERAS = {
     "recorder": camera(14, sources=recorder_sources(4)),
     "option": camera(15),
     "unsure": camera(16),
+    "updated": camera(18, has_events=False),
     "basic": camera(
         17, accounts=Accounts("admin", PASSWORD, offers=("basic",)), logins=("digest",)
     ),
@@ -189,6 +190,18 @@ def test_a_camera_without_events_is_asked_once_also_after_a_restart(make: MakeEn
     set_option(engine, {"events": True})
     has(engine, UNAVAILABLE)
     assert device.asked["CreatePullPointSubscription"] == 2
+
+
+def test_newer_firmware_is_tried_by_itself(make: MakeEngine) -> None:
+    device = CAMERAS["updated"]
+    engine = make("updated", wants=False)
+    assert engine.scanner.ask([1], ["onvif"])
+    set_option(engine, {"events": True})
+    has(engine, UNAVAILABLE)
+    device.firmware, device.has_events = "2.0", True
+    assert engine.scanner.ask([1], ["onvif"])
+    until(lambda: device.subscriptions, what="it is subscribed to")
+    has_not(engine, UNAVAILABLE)
 
 
 def test_a_login_that_would_be_revealed_each_time_is_not_used(make: MakeEngine) -> None:
