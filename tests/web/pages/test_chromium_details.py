@@ -185,7 +185,9 @@ def test_a_shared_link_brings_its_row_into_view_however_far_down_and_keys_go_on(
     number = number_at(monitor, place, "sort=name")
     page = tab(monitor, f"/cameras/{number}?sort=name")
     expect(selected_row(page)).to_have_attribute("data-id", str(number))
-    page.wait_for_function("document.querySelector('tr.is-open').getBoundingClientRect().top > 0")
+    page.wait_for_function(
+        "() => document.querySelector('tr.is-open').getBoundingClientRect().top > 0"
+    )
     assert is_in_sight(selected_row(page))
     following = number_at(monitor, place + 1, "sort=name")
     page.keyboard.press("j")

@@ -81,7 +81,9 @@ def test_a_range_of_rows_is_tagged_at_once_and_undone(page: Page, monitor: Runni
     assert tagged(monitor, "lobby") == tagged(monitor, "north") == 5
     toast.get_by_role("button", name="Undo").click()
     expect(toast).to_contain_text("Undone for 5 devices")
-    page.wait_for_function("fetch('/api/cameras?q=lobby').then(a => a.json()).then(b => !b.count)")
+    page.wait_for_function(
+        "() => fetch('/api/cameras?q=lobby').then(a => a.json()).then(b => !b.count)"
+    )
     assert tagged(monitor, "lobby") == 0
 
 
@@ -111,7 +113,7 @@ def test_everything_that_matches_is_selected_and_an_error_is_shown_for_its_devic
     expect(page.locator("#bulk-result")).to_contain_text(f"{name} is itself connected through")
     page.locator(".toast").get_by_role("button", name="Undo").click()
     page.wait_for_function(
-        "fetch('/api/cameras').then(a => a.json()).then(b => b.cameras.every(c => !c.parent))"
+        "() => fetch('/api/cameras').then(a => a.json()).then(b => b.cameras.every(c => !c.parent))"
     )
 
 
@@ -155,7 +157,7 @@ def test_fast_scrolling_shows_a_name_in_every_row_of_every_frame(
         page.goto(f"http://127.0.0.1:{big.port}/?sort=id")
         page.mouse.move(100, 100)
         page.mouse.move(120, 400)
-    page.wait_for_function("document.querySelector('.ghost a') !== null")
+    page.wait_for_function("() => document.querySelector('.ghost a') !== null")
     result = page.evaluate(FAST, 1.5)
     assert result["frames"] > 5
     assert result["bad"] == 0, result

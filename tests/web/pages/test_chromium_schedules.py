@@ -32,5 +32,5 @@ def test_a_drag_across_the_week_sets_days_and_times(
     expect(page.get_by_text("Tue to Thu, 06:00 to 18:00")).to_be_visible()
     expect(page).to_have_url(f"http://127.0.0.1:{monitor.port}/schedules")
     page.get_by_role("button", name="Delete Daytime").click()
-    page.get_by_role("button", name="Undo").click()
+    page.locator(".toast").get_by_role("button", name="Undo").click()
     expect(page.get_by_role("link", name="Daytime")).to_be_visible()

@@ -237,7 +237,7 @@ def test_a_click_on_the_line_plays_and_the_pixels_change(
     assert len(set(first)) > 8, "it is a picture, not one colour"
     expect(page.locator(".film-time")).to_contain_text("12:00:0")
     page.locator(FILM).evaluate("video => video.pause()")
-    page.wait_for_function("new URLSearchParams(location.search).has('at')")
+    page.wait_for_function("() => new URLSearchParams(location.search).has('at')")
     at = page.evaluate("new URLSearchParams(location.search).get('at')")
     assert timedelta() <= datetime.fromisoformat(at) - filmed < timedelta(seconds=20)
 
