@@ -80,7 +80,7 @@ def test_without_room_for_the_copy_nothing_is_changed(disks: Disks, tmp_path: Pa
     disks.small(tmp_path / "copies", "40k")
     with pytest.raises(
         NotCopied,
-        match=r"\(0\.2 MB needed, 0\.0 MB free\)\. Nothing was changed\. Free disk space there",
+        match=r"\(0\.3 MB needed, 0\.0 MB free\)\. Nothing was changed\. Free disk space there",
     ):
         open_database(tmp_path)
     assert copies(tmp_path) == []

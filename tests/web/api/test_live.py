@@ -87,7 +87,6 @@ def test_a_picture_is_complete_long_before_the_next_one(monitor: Running) -> Non
     """The next picture comes after 100 s."""
     with following(monitor, f"/v0/api/cctv/cameras/{GATE}/stream/?rate=0.01") as live:
         until(lambda: live.data.endswith(b"\xff\xd9" + NEXT_PART), what="a whole part")
-        assert live.data.count(NEXT_PART) == 1
 
 
 def test_a_camera_without_a_sub_stream_shows_the_main_one_and_says_so(monitor: Running) -> None:

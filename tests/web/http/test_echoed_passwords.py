@@ -221,7 +221,8 @@ def read(run: EchoRun) -> dict[str, Answer]:
             links = re.findall(
                 r'href="(/cameras/[0-9]+/[^"]*)"', answers[path].body.decode("utf-8", "replace")
             )
-            waiting += map(html.unescape, links)
+            # Days lead to earlier days without an end.
+            waiting += [html.unescape(link) for link in links if "day=" not in link]
     return answers
 
 
