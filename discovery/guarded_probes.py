@@ -151,6 +151,8 @@ class GuardedProbes:
             attempts.judge(reports)
             raise SessionRefused(error.reason, reports) from error
         finally:
+            if attempts.sent:
+                self.gate.settle(device, source.name, attempts.after)
             self._deliver(attempts.settled())
         known, disputed = self._tracker.known, self._tracker.disputed()
         is_shown = verdict in (Verdict.PROVED, Verdict.CLAIMED)

@@ -168,6 +168,12 @@ class LoginGate:
         self._refused_at.setdefault(place, set()).add((device.id, source))
         return [SpentLogins(device.id, source, access, refusals)]
 
+    def settle(self, device: Device, source: str, refusals: int) -> None:
+        """Take what the logins of a question cost, now that it is over. On record, they count as
+        refused for a moment longer, which the next question of the turn must not see."""
+        left = self._spent(device, source).attempts_left
+        self._newest[device.id, source] = _Spent(device.access[source], refusals, left)
+
     def trial_allowance(self, sent: SentLogin) -> Allowance:
         """What a trial of this login may cost at this address. A login that works is free, and one
         that was refused can be tested once more after a pause: the device may have it now. Another

@@ -129,6 +129,30 @@ def test_a_login_without_an_answer_is_not_called_refused(place: Place) -> None:
     assert place.accounts["rtsp"].right
 
 
+def test_channels_without_a_picture_cost_the_others_no_attempt(place: Place) -> None:
+    """An RTSP 404 proves nothing about the login, also before the record is corrected."""
+    host, port = HOSTS["rtsp"], place.ports["rtsp"]
+    login = Access(port=port, path="/", username="admin", secret=PASSWORD, secret_host=host)
+    owner = replace(fleets.listed(1, address=host), access={"rtsp": login}, states={})
+    channels = [
+        replace(
+            fleets.listed(id, address=host),
+            access={"rtsp": Access(port=port, path=f"/dark/{id}")},
+            identities=(f"rtsp:{host}:{port}/dark/{id}",),
+            parents=(1,),
+            states={},
+        )
+        for id in range(2, 8)
+    ]
+    fleets.write_fleet(place.folder / "fleet.json", [owner, *channels])
+    place.engine = Engine(place.folder, now, source_of("rtsp"), unseal=str)  # type: ignore[arg-type]
+    place.engine.scanner.ask([device.id for device in channels], ["rtsp"])
+    devices = place.engine.devices()
+    kinds = [{fault.kind for fault in devices[device.id].findings} for device in channels]
+    assert kinds == [{"stream.path"}] * len(channels)
+    assert place.accounts["rtsp"].right == len(channels)
+
+
 def test_a_process_that_is_killed_at_each_login_sends_two_wrong_ones_in_all(
     run_monitor: Run,
 ) -> None:
