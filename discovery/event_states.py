@@ -21,7 +21,7 @@ SLOW, TIMES_SLOWER = 1.0, 4.0
 MEASURED = 3
 """Answers in a row by which a camera is judged; one alone can be slow."""
 HUNG = 8.0
-"""Seconds that no answer counts as."""
+"""Seconds that a missing answer is taken to have lasted."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The values of picture health: what is measured in a picture, and what is said of it."""
+"""The values of picture health: what is measured in a picture, and what is concluded from it."""
 
 from dataclasses import dataclass
 from typing import Literal

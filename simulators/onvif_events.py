@@ -66,7 +66,7 @@ def _items(items: Mapping[str, str]) -> str:
 
 
 def tell(device: OnvifDevice, state: EventState, operation: str = "Changed") -> None:
-    """Have the device say it to everybody, and to whoever subscribes from now on."""
+    """Have the device send it to all subscribers, present and future."""
     same = [each for each in device.event_states if _is_same(each, state)]
     device.event_states[:] = [each for each in device.event_states if each not in same]
     if operation:

@@ -1,4 +1,4 @@
-"""Snapshots over HTTP: which requests are sent, with which login, and what counts as a picture."""
+"""Snapshots over HTTP: which requests are sent, with which login, and what a picture is."""
 
 import asyncio
 import ssl

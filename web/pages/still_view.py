@@ -36,7 +36,7 @@ def shown_still(device: Device, still: Still) -> ShownStill:
 
 
 def main_still(hour: Hour) -> Still | None:
-    """The still that stands for an hour: the one that was due in it, else its first one."""
+    """The still shown for an hour: the one that was due in it, or else its first one."""
     due = (still for still in hour.stills if still.slot is not None)
     return next(due, None) or next(iter(hour.stills), None)
 

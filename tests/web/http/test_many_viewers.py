@@ -109,7 +109,7 @@ def open_views(clients: Crowd, keys: list[Key]) -> list[Client]:
 
 
 def check_limits(monitor: Running, keys: list[Key]) -> None:
-    """One more of each kind is refused in words, whoever asks."""
+    """One more of each kind is refused in words, for every user."""
     refused = [monitor.get("/api/cameras/1/live.mp4", **key) for key in keys]
     assert [answer.status for answer in refused] == [503] * 3
     assert [answer.json["error"] for answer in refused] == [
