@@ -20,7 +20,7 @@ from fleet.model import Fleet
 from fleet.pictures import NotOffered, NotTaken
 from fleet.status import DOWN
 from stills import still_rows as rows
-from stills.hours import delay_of, slot_of
+from stills.hours import delay_of, slot_of, slots_between
 from stills.intervals import Intervals
 from stills.model import HOUR, Missed
 from stills.taking import TIMEOUT, Stills
@@ -202,8 +202,7 @@ class HourlyStills:
             seconds = self.intervals.of(device)
             if not seconds:
                 continue
-            slot, newest = slot_of(before, seconds, zone), slot_of(now, seconds, zone)
-            while (slot := slot_of(slot + timedelta(seconds=seconds), seconds, zone)) < newest:
+            for slot in slots_between(before, now, seconds, zone):
                 if not rows.has_slot(self.engine, self.stills.shelf.numbers(device), slot):
                     missed.append(Missed(device, slot, reason))
         rows.miss(self.engine, missed)

@@ -15,6 +15,8 @@ DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 LONGEST_SPREAD = 300.0
 """Seconds from the beginning of a slot, over which the cameras are spread."""
+SHORTEST_CHANGE = 1800
+"""Seconds. Summer time moves clocks by half an hour or more, so it makes no slot shorter."""
 GOLDEN = 0.618033988749895
 """Multiples of it lie far apart, however many there are (Weyl's sequence)."""
 TAKEN, MISSED, DUE, FUTURE, NONE = "taken", "missed", "due", "future", "none"
@@ -25,10 +27,22 @@ NOT_RUNNING = "Camera Monitor was not running, or stills were off."
 
 def slot_of(now: datetime, seconds: int, zone: tzinfo) -> datetime:
     """The beginning of the slot of that length that `now` is in, in UTC. Slots are counted from
-    midnight of the first day of all on the clock of the zone."""
-    offset = now.astimezone(zone).utcoffset() or timedelta()
-    local = now.astimezone(UTC) + offset - datetime(1, 1, 1, tzinfo=UTC)
-    return now.astimezone(UTC) - local % timedelta(seconds=seconds)
+    midnight of 1 January of the year 1, on the clock of the zone."""
+    wall = now.astimezone(zone).replace(tzinfo=UTC)
+    begin = wall - (wall - datetime(1, 1, 1, tzinfo=UTC)) % timedelta(seconds=seconds)
+    # Where the clocks change, the wall shows a time twice, or never: the last one that has begun.
+    times = (begin.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return max(at for at in times if at <= now)
+
+
+def slots_between(since: datetime, until: datetime, seconds: int, zone: tzinfo) -> list[datetime]:
+    """The slots that begin after that of `since` and before that of `until`, in order."""
+    step = timedelta(seconds=min(seconds, SHORTEST_CHANGE))
+    slots = {
+        slot_of(since + number * step, seconds, zone)
+        for number in range(1, (until - since) // step + 1)
+    }
+    return sorted(slots - {slot_of(each, seconds, zone) for each in (since, until)})
 
 
 def delay_of(device: int, seconds: int) -> timedelta:

@@ -17,6 +17,7 @@ from stills.hours import (
     day_hours,
     delay_of,
     slot_of,
+    slots_between,
 )
 from stills.model import ASKED, Missed, Still
 from tests.stills.studio import BERLIN
@@ -43,6 +44,12 @@ def still(text: str, id: int = 1, why: str = ASKED) -> Still:
         ("2026-11-28T22:59", 24 * HOUR, BERLIN, "2026-11-27T23:00"),
         ("2026-10-25T00:30", HOUR, BERLIN, "2026-10-25T00:00"),
         ("2026-10-25T01:30", HOUR, BERLIN, "2026-10-25T01:00"),
+        ("2026-10-25T00:30", 24 * HOUR, BERLIN, "2026-10-24T22:00"),
+        ("2026-10-25T01:30", 24 * HOUR, BERLIN, "2026-10-24T22:00"),
+        ("2026-10-25T02:10", 2 * HOUR, BERLIN, "2026-10-25T01:00"),
+        ("2026-10-25T04:30", 6 * HOUR, BERLIN, "2026-10-24T22:00"),
+        ("2026-03-29T01:30", 2 * HOUR, BERLIN, "2026-03-29T01:00"),
+        ("2026-03-29T01:30", 24 * HOUR, BERLIN, "2026-03-28T23:00"),
         ("1970-01-01T00:00:10", HOUR, BERLIN, "1970-01-01T00:00"),
     ],
 )
@@ -50,6 +57,22 @@ def test_a_slot_begins_where_the_clock_on_the_wall_is_full(
     now: str, seconds: int, zone: ZoneInfo, slot: str
 ) -> None:
     assert slot_of(at(now), seconds, zone) == at(slot)
+
+
+@pytest.mark.parametrize("seconds", [900, HOUR, 2 * HOUR, 6 * HOUR, 24 * HOUR])
+@pytest.mark.parametrize("change", ["2026-03-29T01:00", "2026-10-25T01:00"])
+def test_slots_never_go_back_where_the_clocks_change(change: str, seconds: int) -> None:
+    start, quarter = at(change) - timedelta(days=1), timedelta(minutes=15)
+    times = [start + number * quarter for number in range(2 * 96)]
+    slots = [slot_of(time, seconds, BERLIN) for time in times]
+    assert slots == sorted(slots)
+    assert sorted(set(slots))[1:-1] == slots_between(times[0], times[-1], seconds, BERLIN)
+
+
+def test_every_slot_between_two_times_is_listed() -> None:
+    slots = slots_between(at("2026-11-28T10:00:59"), at("2026-11-28T10:03:00"), 60, BERLIN)
+    assert slots == [at("2026-11-28T10:01"), at("2026-11-28T10:02")]
+    assert slots_between(slots[0], slots[0], 60, BERLIN) == []
 
 
 def test_cameras_are_spread_over_the_first_minutes() -> None:
