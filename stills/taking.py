@@ -160,6 +160,8 @@ class Stills:
         ways = self._ordered(device)
         for number, way in enumerate(ways, start=1):
             left = deadline - self._timer()
+            if failures and left <= 0:
+                break
             if way.name == SNAPSHOT and number < len(ways):
                 left /= 2  # The next way needs its time, too.
             try:

@@ -86,6 +86,18 @@ def test_a_snapshot_that_rests_is_tried_where_the_stream_fails(studio: Studio) -
     assert studio.stills.take(1).way == SNAPSHOT
 
 
+def test_no_way_is_tried_once_the_time_is_over(studio: Studio) -> None:
+    def silent() -> NotTaken:
+        studio.forward(seconds=31)
+        return NotTaken("The camera is silent.")
+
+    studio.answers[LOCAL, 1] = silent
+    with pytest.raises(NotTaken) as caught:
+        studio.stills.take(1)
+    assert caught.value.reason == "The camera is silent."
+    assert studio.asked == [(LOCAL, 1)]
+
+
 def test_where_all_ways_fail_each_reason_is_named(studio: Studio) -> None:
     studio.fail(SNAPSHOT, reason="No snapshot.")
     studio.answers[STREAM, 1] = NotTaken("No stream.", "Check the cable.", 7.0)
