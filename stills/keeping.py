@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +33,15 @@ class Disk(NamedTuple):
 
     total: int
     free: int
+
+
+class Deleted(NamedTuple):
+    """What was deleted: the number of stills and their bytes. `failure`: a file that could not
+    be, with the reason."""
+
+    number: int
+    size: int
+    failure: str
 
 
 class StillKeeping:
@@ -75,21 +84,25 @@ class StillKeeping:
         if over <= 0 and lacking <= 0:
             self._note_calm()
             return ""
-        deleted, freed = self._free(max(over, lacking))
+        freed = self._free(max(over, lacking))
         limit = (
             "the disk is full" if lacking > over else f"all stills are limited to {most / GB:g} GB"
         )
-        if freed >= max(over, lacking):
+        if freed.size >= max(over, lacking):
             self._tell(f"The oldest stills were deleted before their time: {limit}.")
+        elif freed.failure:
+            self._tell(f"Old stills cannot be deleted: {freed.failure}. But {limit}.")
         else:
             self._tell(f"Only the newest still of each camera is left to delete: {limit}.")
-        return f"{counted(deleted, 'still')} deleted" if deleted else ""
+        return f"{counted(freed.number, 'still')} deleted" if freed.number else ""
 
     def make_room(self, size: int) -> bool:
         """Free twice that size at once, on a disk that is full. False if nothing can be deleted.
         Raises Unreachable."""
-        self._tell("The oldest stills were deleted before their time: the disk is full.")
-        return self._free(2 * size)[1] >= size
+        freed = self._free(2 * size)
+        if freed.number:
+            self._tell("The oldest stills were deleted before their time: the disk is full.")
+        return freed.size >= size
 
     def forget(self) -> str:
         """Delete what is older than its days, and what a crash left behind; what and how much.
@@ -100,10 +113,10 @@ class StillKeeping:
             return ""
         number = 0
         for _round in range(MAX_ROUNDS):
-            old = rows.too_old(self._engine, before)
-            if not old or not (deleted := self._delete(old)):
+            gone = self._delete(rows.too_old(self._engine, before))
+            if not gone.number:
                 break
-            number += deleted
+            number += gone.number
         self._remove_strays()
         return counted(number, "still") if number else ""
 
@@ -114,36 +127,37 @@ class StillKeeping:
             known = rows.names(self._engine, device)
             self._files.remove_strays(device, known, before)
 
-    def _free(self, size: int) -> tuple[int, int]:
-        """Delete the oldest stills until so many bytes are free; their number and size."""
-        number = freed = 0
+    def _free(self, size: int) -> Deleted:
+        """Delete the oldest stills until so many bytes are free."""
+        number, freed, failure, passed = 0, 0, "", set[int]()
         for _round in range(MAX_ROUNDS):
-            chosen: list[Still] = []
-            for still in rows.oldest(self._engine):
-                if freed + sum(each.size for each in chosen) >= size:
-                    break
-                chosen.append(still)
+            rest = (still for still in rows.oldest(self._engine) if still.id not in passed)
+            chosen = _first_of(rest, size - freed)
             if not chosen:
                 break
-            number += self._delete(chosen)
-            freed += sum(each.size for each in chosen)
-        return number, freed
+            gone = self._delete(chosen)
+            passed.update(still.id for still in chosen)
+            number, freed, failure = number + gone.number, freed + gone.size, gone.failure
+        return Deleted(number, freed, failure)
 
-    def _delete(self, chosen: Sequence[Still]) -> int:
-        """Delete files and then their rows; the number of those that could be deleted."""
-        gone = []
+    def _delete(self, chosen: Sequence[Still]) -> Deleted:
+        """Delete files and then their rows. A file that cannot be deleted keeps no other one."""
+        gone, failures = list[Still](), list[str]()
         for still in chosen:
             try:
                 self._files.remove(still.device, still.name)
             except OSError as error:
-                log.warning("%s cannot be deleted (%s)", self._files.path(still), error.strerror)
-                break
-            gone.append(still.id)
-        try:
-            rows.remove(self._engine, gone)
-        finally:
-            self.on_deleted()
-        return len(gone)
+                failures.append(f"{self._files.path(still)} ({error.strerror})")
+            else:
+                gone.append(still)
+        if failures:
+            log.warning("%s cannot be deleted: %s", counted(len(failures), "still"), failures[0])
+        if gone:
+            try:
+                rows.remove(self._engine, [still.id for still in gone])
+            finally:
+                self.on_deleted()
+        return Deleted(len(gone), sum(still.size for still in gone), next(iter(failures), ""))
 
     def _tell(self, trouble: str) -> None:
         if trouble != self.trouble:
@@ -158,6 +172,17 @@ class StillKeeping:
     def _disk(self) -> Disk:
         disk = os.statvfs(self._files.folder)
         return Disk(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
+
+
+def _first_of(stills: Iterable[Still], size: int) -> list[Still]:
+    """The first of these, until they have that many bytes together."""
+    chosen: list[Still] = []
+    for still in stills:
+        if size <= 0:
+            break
+        chosen.append(still)
+        size -= still.size
+    return chosen
 
 
 def _kept_free(disk: Disk) -> int:

@@ -125,6 +125,39 @@ def test_a_disk_that_takes_nothing_is_named_and_nothing_is_left_of_the_still(
     assert studio.shelf.newest(1) is None
 
 
+def make_undeletable(studio: Studio, still: Still) -> None:
+    """Put a folder in the place of its file."""
+    path = studio.shelf.path(still)
+    path.unlink()
+    path.mkdir()
+
+
+def test_a_file_that_cannot_be_deleted_keeps_no_other_one(
+    sqlite_engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    studio = Studio(sqlite_engine, tmp_path, most=70_000)
+    stills = take_days_ago(studio, 41, 40, 3, 2, 1)
+    make_undeletable(studio, stills[0])
+    assert studio.keeping.forget() == "1 still"
+    assert studio.keeping.run() == "1 still deleted"
+    assert kept(studio, stills) == [True, False, False, True, True]
+    assert "before their time" in studio.keeping.trouble
+    assert "1 still cannot be deleted: " in caplog.text
+    assert f"{studio.shelf.path(stills[0])} (Is a directory)" in caplog.text
+
+
+def test_what_cannot_be_deleted_does_not_pass_for_room(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    studio = Studio(sqlite_engine, tmp_path, most=30_000)
+    stills = take_days_ago(studio, 2, 1)
+    make_undeletable(studio, stills[0])
+    assert not studio.keeping.make_room(1000)
+    assert studio.keeping.trouble == ""
+    assert studio.keeping.run() == ""
+    assert "Old stills cannot be deleted: " in studio.keeping.trouble
+
+
 def test_nothing_is_kept_or_deleted_while_the_share_is_not_mounted(studio: Studio) -> None:
     stills = take_days_ago(studio, 40, 1)
     studio.trouble = "media/stills does not exist."
