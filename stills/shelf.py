@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 THUMBNAILS_AT_ONCE = 2
 THUMBNAIL_WAIT = 8.0
 """Seconds to wait for other thumbnails before a caller gets none."""
-FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2199, 12, 31)
+FIRST_DAY, LAST_DAY = date(1969, 12, 31), date(2199, 12, 31)
+"""From the first day that a clock without a battery shows in any zone."""
 MOST_FAILED = 1000
 FARTHEST = timedelta(days=365)
 """How far a clock in doubt can be ahead of the newest still, and be right."""

@@ -96,7 +96,7 @@ def _day() -> date | None:
     """The day in the URL; None without one that is readable."""
     try:
         day = date.fromisoformat(request.args.get("day", ""))
-        return day if 1970 < day.year < 9000 else None
+        return day if 1970 <= day.year < 9000 else None
     except ValueError:
         return None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -108,12 +108,24 @@ def test_other_days_are_a_link_away_and_take_nothing(studio: Studio) -> None:
     assert not page.find("a", rel="next")
     earlier = studio.visit(before)
     assert not earlier.find("div", id="newest")
-    assert not earlier.find("noscript", id="take")
+    assert not [img for img in earlier.find("img") if "take=1" in img.get("src", "")]
     assert "0 of 24 hours have a still" in earlier.text
     assert earlier.find_one("a", rel="next")["href"] == f"{GATE}?day={today}"
     later = studio.visit(f"{GATE}?day={today + timedelta(days=3)}")
     assert "has not begun" in later.text
     assert "24 hours" in studio.visit(f"{GATE}?day=soon").text
+
+
+def test_a_clock_that_was_not_set_has_its_days_too(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio.home.clock, "now", datetime(1970, 1, 1, 0, 10, tzinfo=UTC))
+    page = studio.visit(GATE)
+    assert "0 of 24 hours have a still" in page.text
+    assert "3 h ago" not in page.text
+    today = studio.home.clock().astimezone().date()
+    assert "0 of 24 hours have a still" in studio.visit(f"{GATE}?day={today}").text
+    assert studio.visit("/stills").find("ul", **{"class": "contact-sheet"})
 
 
 def test_a_camera_that_can_give_none_says_what_to_enter(studio: Studio) -> None:
