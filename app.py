@@ -74,7 +74,14 @@ def build_monitor(
     inventory = packages.add(build_inventory(select(InventoryOptions), clock, fleet))
     discovery = packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
     video = packages.add(build_video(select(VideoOptions), clock, fleet, discovery.streams))
-    local = packages.add(build_local_cameras(select(CameraOptions), fleet.tracker.devices, clock))
+    local = packages.add(
+        build_local_cameras(
+            select(CameraOptions),
+            fleet.tracker.devices,
+            lambda findings: fleet.tracker.apply(findings, clock()),
+            clock,
+        )
+    )
     snapshot, stream = discovery.snapshots.fetch, video.key_pictures.take
     ways = (Way(LOCAL, local.capture), Way(SNAPSHOT, snapshot), Way(STREAM, stream))
     folder = FolderProof(settings.media_dir / FOLDER, settings.data_dir, contents=STILLS)

@@ -9,6 +9,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from xml.parsers import expat  # nosec B405 (a document type is refused, entities with it)
 
@@ -28,6 +29,9 @@ TEXT_PER_CELL = 32
 MAX_MERGED = 1_000_000
 """Cells that merged ones may span, all together."""
 MERGED = "Merged cells: the value applies to every row that the cell spans."
+LIBRARY = "python_calamine"
+NO_LIBRARY = "The package python-calamine is not installed, so Excel workbooks cannot be read"
+NO_LIBRARY_HINT = "Save the table as CSV UTF-8 and upload that file."
 DAMAGED = (zipfile.BadZipFile, zlib.error, expat.ExpatError, KeyError, ValueError)
 
 Lines = dict[int, list[str]]
@@ -53,6 +57,8 @@ def each_sheet(data: bytes, *, tidy: bool = False) -> Iterator[SheetCells]:
     longer.
     """
     check(data)
+    if not find_spec(LIBRARY):
+        raise NotReadable(NO_LIBRARY, NO_LIBRARY_HINT)
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         sheets, file = _open(data, packed, tidy)
         for sheet in sheets:

@@ -20,8 +20,8 @@ from sources.local_capture import Machine, ask_first, machine_of
 from sources.source import Reports, Source
 
 NAME = "local"
-PI = f"{NAME}:pi"
-"""The scope of the Pi cameras, which need a library that can be missing."""
+PI, USB = f"{NAME}:pi", f"{NAME}:usb"
+"""The scopes of the two kinds of cameras. Those of a Pi need a library that can be missing."""
 LIST_LIMITS = Limits(30.0, 0.0)
 TIMEOUT = 70.0
 """Seconds: each of two Pythons has the limit of a list."""
@@ -79,7 +79,7 @@ class Finder:
                 yield report
         count = sum(isinstance(report, Sighting) for report in reports)
         failed = {PI: self._trouble} if self._trouble else {}
-        yield Coverage(NAME, (NAME,), 1, count, failed=failed)
+        yield Coverage(NAME, (PI, USB), 1, count, failed=failed)
 
     async def listen(self) -> Reports:
         """Report the cameras at the start and whenever they may have changed, and those that are
@@ -121,12 +121,15 @@ class Finder:
             code = answer["code"]
             trouble = camera_troubles.REASONS.get(code, answer.get("detail", ""))
             trouble = f"{trouble}. {camera_troubles.hint_of(code, 'pi:')}".strip()
+        connected = {camera["key"] for camera in cameras}
+        if trouble:  # A library that fails says nothing about the cameras that it knew.
+            connected |= {key for key in self._connected if _scope_of(key) == PI}
         reports: list[Report] = [
             *self._sightings(cameras),
-            *self._misses(cameras),
+            *self._misses(self._connected - connected),
             *self._changed(trouble),
         ]
-        self._connected = {camera["key"] for camera in cameras}
+        self._connected = connected
         self._trouble = trouble
         return reports
 
@@ -155,12 +158,17 @@ class Finder:
                 self._clock(),
                 name=camera["name"] or None,
                 model=camera["model"] or None,
+                scope=_scope_of(camera["key"]),
             )
 
-    def _misses(self, cameras: list[dict[str, str]]) -> Iterator[Miss]:
-        for key in sorted(self._connected - {camera["key"] for camera in cameras}):
+    def _misses(self, gone: set[str]) -> Iterator[Miss]:
+        for key in sorted(gone):
             yield Miss(key, NAME, self._clock(), GONE)
 
     def _changed(self, trouble: str) -> Iterator[SourceDown]:
         if trouble != self._trouble:
             yield SourceDown(PI, self._clock(), trouble, up=not trouble)
+
+
+def _scope_of(key: str) -> str:
+    return PI if key.startswith("pi:") else USB

@@ -9,7 +9,7 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,14 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
 
-from fleet import identity
-from fleet.model import Device
+from fleet.model import Device, Finding
 from fleet.package import Package
 from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
 from sources import camera_messages, camera_troubles
 from sources.camera_messages import Message
 from sources.camera_process import CameraProcesses, Hung, Limits, Lost
 from sources.camera_troubles import Trouble
+from sources.capture_findings import CaptureFindings, key_of
 
 log = logging.getLogger(__name__)
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -97,12 +97,14 @@ def machine_of(local_cameras: str, camera_python: Path | None) -> Machine:
 def build_local_cameras(
     options: CameraOptions,
     devices: Callable[[], Mapping[int, Device]],
+    report: Callable[[Sequence[Finding]], object],
     clock: Callable[[], datetime],
 ) -> "LocalCameras":
-    """The cameras of this computer with the options of `settings.py`."""
+    """The cameras of this computer with the options of `settings.py`. `report` takes findings to
+    the fleet."""
     mounting = Mounting(int(options.pi_camera_rotation), options.pi_camera_flip)
     machine = machine_of(options.local_cameras, options.camera_python)
-    return LocalCameras(devices, clock, machine, mounting)
+    return LocalCameras(devices, report, clock, machine, mounting)
 
 
 @dataclass(slots=True)
@@ -121,10 +123,12 @@ class LocalCameras(Package):
     def __init__(
         self,
         devices: Callable[[], Mapping[int, Device]],
+        report: Callable[[Sequence[Finding]], object],
         clock: Callable[[], datetime],
         machine: Machine,
         mounting: Mounting,
         timing: Timing | None = None,
+        timer: Callable[[], float] = monotonic,
     ) -> None:
         self._devices = devices
         self._clock = clock
@@ -136,6 +140,8 @@ class LocalCameras(Package):
         self._lock = Lock()
         self._captures: dict[str, _Capture] = {}
         self._half_since: dict[str, float] = {}
+        self._findings = CaptureFindings(devices, report, clock, timer)
+        self._is_stopped = False
 
     def capture(self, device: int, timeout: float) -> TakenPicture:
         """A picture of this device, from a capture that began before or with this call. Raises
@@ -160,8 +166,16 @@ class LocalCameras(Package):
         failure = capture.failure or NotTaken("The camera could not be used: see the log.")
         raise NotTaken(failure.reason, failure.hint, failure.wait)
 
+    def tick(self) -> str:
+        """Try the cameras again that failed, so that a finding comes and ends by itself."""
+        for key in self._findings.due():
+            if self._machine.uses(key) and not self._is_stopped:
+                self._begun(key)
+        return ""
+
     def stop(self) -> None:
         """End every capture."""
+        self._is_stopped = True
         self._processes.stop()
 
     def _begun(self, key: str) -> _Capture:
@@ -177,15 +191,33 @@ class LocalCameras(Package):
 
     def _run(self, key: str, capture: _Capture) -> None:
         try:
+            code = self._attempt(key, capture)
+            self._note(key, capture, code)
+        finally:
+            capture.done.set()
+
+    def _attempt(self, key: str, capture: _Capture) -> str:
+        """Take the picture; the code of the trouble that prevents it."""
+        try:
             capture.picture = self._taken(key, capture)
         except NotTaken as failure:
             capture.failure = failure
         except Trouble as trouble:
-            reason = f"{camera_troubles.reason_of(trouble)}."
-            capture.failure = NotTaken(reason, camera_troubles.hint_of(trouble.code, key))
-            log.info("No picture of %s: %s (%s)", key, trouble.code, trouble.detail)
-        finally:
-            capture.done.set()
+            code, reason = trouble.code, f"{camera_troubles.reason_of(trouble)}."
+            capture.failure = NotTaken(reason, camera_troubles.hint_of(code, key))
+            log.info("No picture of %s: %s (%s)", key, code, trouble.detail)
+            return code
+        return ""
+
+    def _note(self, key: str, capture: _Capture, code: str) -> None:
+        """Judge the camera by a capture whose trouble has this code."""
+        if capture.picture:
+            self._findings.note_picture(key)
+        elif code == camera_troubles.ABSENT:
+            self._findings.note_absence(key)
+        elif capture.failure and not self._is_stopped:
+            is_certain = code == camera_troubles.STUCK
+            self._findings.note_failure(key, capture.failure.reason, is_certain)
 
     def _taken(self, key: str, capture: _Capture) -> TakenPicture:
         """A picture in full size, or in half size where memory does not suffice. Raises NotTaken
@@ -274,12 +306,6 @@ def ask_first(
             if answer[0].get("code") != camera_troubles.LIBRARY:
                 return answer
     return first
-
-
-def key_of(device: Device | None) -> str:
-    """The key by which a device is a camera of this computer; empty for any other device."""
-    keys = device.identities if device else ()
-    return next((key for key in keys if key.startswith(identity.LOCAL)), "")
 
 
 def _is_alive(capture: _Capture) -> bool:

@@ -228,3 +228,12 @@ def test_macros_and_links_to_other_files_are_left_alone():
     }
     data = with_sheet(sheet_of(row(2, "AB12345", "SITE-001")), **more)
     assert sites(data) == {"SITE-001": "AB12345"}
+
+
+def test_without_the_library_for_workbooks_the_way_out_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sheets, "LIBRARY", "not_installed_here")
+    with pytest.raises(NotReadable, match="python-calamine is not installed") as caught:
+        list(sheets.each_sheet(book_of(ROWS)))
+    assert "CSV" in caught.value.hint

@@ -98,7 +98,12 @@ class Computer:
         }
         machine = self.machine(*pythons)
         return LocalCameras(
-            lambda: devices, lambda: NOW, machine, mounting or Mounting(), self.timing
+            lambda: devices,
+            lambda _findings: None,
+            lambda: NOW,
+            machine,
+            mounting or Mounting(),
+            self.timing,
         )
 
 

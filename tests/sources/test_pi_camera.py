@@ -277,3 +277,24 @@ def test_a_camera_process_ends_with_its_monitor(computer: Computer) -> None:
     assert process.stdin
     process.stdin.close()
     assert process.wait(30) == 1
+
+
+def test_a_library_that_is_lost_says_nothing_about_its_camera(computer: Computer) -> None:
+    (computer.folder / "dev" / "media0").touch()
+    source = local_cameras.source(computer.machine(), lambda: NOW, watch_every=0.02)
+
+    async def hear() -> None:
+        assert source.listen
+        reports = source.listen()
+        sighting = await anext(reports)
+        assert isinstance(sighting, Sighting)
+        assert sighting.scope == local_cameras.PI
+        (computer.folder / "plan.json").write_text("no JSON")
+        (computer.folder / "dev" / "media1").touch()
+        down = await anext(reports)
+        assert isinstance(down, SourceDown)
+        (computer.folder / "dev" / "media0").unlink()
+        (computer.folder / "dev" / "media1").unlink()
+        assert isinstance(await anext(reports), Miss), "without a video device it is gone"
+
+    asyncio.run(hear())

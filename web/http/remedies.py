@@ -86,6 +86,11 @@ FINDING_REMEDIES = {
         "Stills come from the stream meanwhile. A firmware update can change the snapshot link: "
         "check the device to read it again.",
     ),
+    "capture.failed": (
+        "Takes no picture",
+        "Stop other programs that use this camera, and check its cable and the power supply. It is "
+        "tried again every 5 minutes; a picture ends this.",
+    ),
     "stream.unreadable": (
         "Stream description cannot be read",
         "Check the path and the port under Connections; if they are right, update the firmware.",

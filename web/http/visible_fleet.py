@@ -49,6 +49,7 @@ OWN_FINDINGS = (
     "camera.signal",
     "camera.storage",
     "events.unavailable",
+    "capture.failed",
     "identity.unproven",
     "recording.short",
     "video.none",
