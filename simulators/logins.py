@@ -86,6 +86,10 @@ class Accounts:
     nonce_uses: int = 0
     """After this many requests a nonce is stale; 0: never."""
     always_stale: bool = False
+    hides_stale: bool = False
+    """A stale nonce is refused like a wrong password, with a newer nonce."""
+    changes_after: int = 0
+    """After this many accepted logins the password becomes another one; 0: never."""
     always_wrong: bool = False
     lock_after: int = 0
     """Wrong logins until the account is locked; 0: never."""
@@ -132,9 +136,8 @@ class Accounts:
     def challenges(self, is_stale: bool = False) -> list[str]:
         """The values of the `WWW-Authenticate` headers, each with a nonce of its own."""
         realm = self.refused_realm if self.refused_realm and self.wrong_in_a_row else self.realm
-        return [
-            self._challenge(offer, realm, is_stale or self.always_stale) for offer in self.offers
-        ]
+        says_stale = (is_stale or self.always_stale) and not self.hides_stale
+        return [self._challenge(offer, realm, says_stale) for offer in self.offers]
 
     def _challenge(self, offer: str, realm: str, is_stale: bool) -> str:
         if offer == "basic":
@@ -184,6 +187,8 @@ class Accounts:
         self.attempts.append(Attempt(time.monotonic(), scheme, username, outcome, method, fields))
         if outcome == "right":
             self.wrong_in_a_row = 0
+            if self.right == self.changes_after:
+                self.password = f"{self.password}-changed"
         elif outcome == "wrong":
             self.wrong_in_a_row += 1
             if self.lock_after and self.wrong_in_a_row >= self.lock_after:

@@ -198,7 +198,7 @@ class OnvifConnection:
             return soap(500, fault("Receiver", "ActionNotSupported", text))
         if self._needs_login(name):
             outcome = self._judge(headers, body)
-            if outcome != "right":
+            if outcome != "right" or name in device.denies:
                 return self._refusal(outcome)
         if is_event:
             return self._event_call(name, target, body)

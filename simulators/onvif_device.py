@@ -90,7 +90,8 @@ class OnvifDevice:
     redirecting (302 to another host), failing (500 with an empty body), junk (not HTTP).
 
     `spoils` names calls whose answer is not well-formed; `garbles` those whose answer has a byte
-    that is no UTF-8; `refuses` those that it answers with "not supported".
+    that is no UTF-8; `refuses` those that it answers with "not supported"; `denies` those that its
+    user may not use.
     """
 
     address: str
@@ -148,6 +149,7 @@ class OnvifDevice:
     spoils: frozenset[str] = frozenset()
     garbles: frozenset[str] = frozenset()
     refuses: frozenset[str] = frozenset()
+    denies: frozenset[str] = frozenset()
     xaddrs: tuple[str, ...] = ()
     """In its ProbeMatch, with {host} for its address and {port}; empty: the usual one."""
     has_types: bool = True

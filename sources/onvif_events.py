@@ -114,12 +114,14 @@ class EventSession:
         """What the device has to tell since the last time. Raises Ended, and as a request does."""
         known: tuple[Notification, ...] = ()
         for _ in range(MOST_PULLS):
-            used = self._talk.logins.authorization
-            response = await self._ask(soap.EVENTS, PULL, PULL_ACTION)
+            try:
+                response = await self._ask(soap.EVENTS, PULL, PULL_ACTION)
+            except (NoAnswer, OSError):
+                if self._talk.logins.refusals:
+                    raise self._refused() from None
+                raise
             if not response.is_success:
-                # It was sent again where the device had a new nonce.
-                is_sent_twice = self._talk.logins.authorization is not used
-                raise self._ended(response, 2 if is_sent_twice else 1)
+                raise self._ended(response)
             known += onvif_notifications.notifications(response.body)
             if onvif_notifications.count(response.body) < MESSAGE_LIMIT:
                 break
@@ -149,16 +151,18 @@ class EventSession:
         self._talk.addressing = Addressing(action, address, parameters)
         return await self._talk.ask(subscription.place, namespace, body)
 
-    def _ended(self, response: Response, sent: int) -> Ended:
+    def _ended(self, response: Response) -> Ended:
         logins = self._talk.logins
         reason = soap.refusal(response, logins.schemes, logins.scheme)
         if reason and logins.login is not None:
-            self._is_login_refused = True
-            is_counted = reason != soap.CLOCK
-            return Ended("it refuses the login for its events", sent if is_counted else 0)
+            return self._refused()
         if response.body is None:
             return Ended(f"its events cannot be read ({response.trouble})")
         return Ended("it ends its subscriptions by itself")
+
+    def _refused(self) -> Ended:
+        self._is_login_refused = True
+        return Ended("it refuses the login for its events", self._talk.logins.refusals)
 
 
 class Opening:

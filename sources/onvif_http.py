@@ -3,11 +3,16 @@
 The first request carries no credentials: its refusal tells the method. A wrong password is tried
 as often as the budget of the target allows, and a refusal because of the clock or the method is not
 one of the password.
+
+A refusal after the login was accepted can be one of this operation alone, or the password was
+changed. What the device accepted before is asked again before anything else, which tells the two
+apart and costs no more than two refusals in a row.
 """
 
 import asyncio
 import os
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +20,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fleet.logins import is_spent
+from fleet.logins import MAX_REFUSALS, is_spent
 from fleet.model import NoAnswer, Target
 from sources import login_challenges, net, soap, tls
 from sources.device_urls import SCHEMES, DeviceUrl
@@ -78,6 +83,10 @@ class Logins:
     """The device refused this login since it accepted it last."""
     unproven: int = 0
     """Answers to a login that were neither a success nor a refusal."""
+    is_nonce_single: bool = False
+    """The device accepts a nonce once, and does not say so: each login needs a new challenge."""
+    denied: dict[str, None] = field(default_factory=dict)
+    """The operations that the device refused with a login that it accepts."""
 
     @property
     def schemes(self) -> list[str]:
@@ -117,6 +126,19 @@ class CertificateChanged(ssl.SSLError):
     reason = "CERTIFICATE_CHANGED"
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is asked: the element of the operation, in this namespace, at this place."""
+
+    place: DeviceUrl
+    namespace: str
+    body: str
+
+    @property
+    def name(self) -> str:
+        return self.body.partition("<")[2].partition(">")[0].partition("/")[0].partition(" ")[0]
+
+
 class Conversation:
     """The requests of one probe to one device. `fingerprint` is that of its first certificate. Once
     `pin` is set, a connection with another certificate fails before a request is sent. Requests
@@ -133,6 +155,10 @@ class Conversation:
         self.fingerprint: str | None = None
         self.pin: str | None = None
         self.addressing: soap.Addressing | None = None
+        self._proofs: dict[int, Operation] = {}
+        """By port, an operation that needed the login and was accepted with it."""
+        self._refused_in_a_row = Counter[int]()
+        """By port, the refusals of the accepted login since it was accepted there last."""
         self._context: ssl.SSLContext | None = None
 
     def _tls(self) -> ssl.SSLContext:
@@ -153,19 +179,104 @@ class Conversation:
 
     async def ask(self, place: DeviceUrl, namespace: str, body: str) -> Response:
         """The response to one operation, with the login if it is needed. Raises as `send` does."""
-        logins = self.logins
-        response = await self.send(place, namespace, body)
+        logins, operation = self.logins, Operation(place, namespace, body)
+        if logins.scheme:
+            return await self._ask_logged_in(operation)
+        response = await self._send(operation)
         if not response.is_success and self._must_withhold(place):
             logins.has_withheld = True
             return response
-        if logins.scheme in ("digest", "basic"):
+        if not soap.refusal(response, logins.schemes, ""):
+            return response
+        return await self._log_in(response, operation)
+
+    async def _ask_logged_in(self, operation: Operation) -> Response:
+        """The response to an operation, of a device that accepted the login before."""
+        logins, place = self.logins, operation.place
+        if self._refused_in_a_row[place.port] >= MAX_REFUSALS:
+            return await self._send_without_login(operation)
+        if logins.is_nonce_single:
+            response = await self._send_fresh(operation)
+        else:
+            response = await self._send(operation)
+            if not response.is_success and self._must_withhold(place):
+                logins.has_withheld = True
+                return response
+            if response.status == 401 and self._renew(is_silent=False):
+                response = await self._send(operation)
+        if self._is_refusal(response):
+            return await self._after_refusal(operation, response)
+        self._refused_in_a_row[place.port] = 0
+        return response
+
+    async def _after_refusal(self, operation: Operation, response: Response) -> Response:
+        """The response to an operation that was refused with a login that worked before."""
+        logins, port = self.logins, operation.place.port
+        is_outdated = response.status == 401 and self._renew(is_silent=True)
+        if await self._is_changed(operation, response):
+            return response
+        if is_outdated and self._refused_in_a_row[port] < MAX_REFUSALS:
             # Some devices have a new nonce for each request, and say so only now.
-            if response.status == 401 and self._renew(is_silent=True):
-                response = await self.send(place, namespace, body)
-            return response
-        if logins.scheme or not soap.refusal(response, logins.schemes, ""):
-            return response
-        return await self._log_in(response, place, namespace, body)
+            response = await self._send_fresh(operation)
+            if not self._is_refusal(response):
+                self._accept(operation)
+                logins.is_nonce_single = logins.is_nonce_single or response.is_success
+                return response
+            if await self._is_changed(operation, response):
+                return response
+        logins.denied[operation.name] = None
+        return response
+
+    async def _is_changed(self, operation: Operation, response: Response) -> bool:
+        """True unless the device still accepts the login for another operation, which is asked
+        before another login is sent: a changed password costs two refusals."""
+        logins, port = self.logins, operation.place.port
+        self._refused_in_a_row[port] += 1
+        self._refused(response)
+        proof = self._proofs.get(port) or next(iter(self._proofs.values()), None)
+        if logins.has_budget and proof is None:
+            return False
+        logins.outcome = WRONG
+        if logins.has_budget and proof is not None:
+            logins.outcome = UNPROVEN  # and stays so without an answer
+            answer = await self._send_fresh(proof)
+            if answer.is_success:
+                self._accept(proof)
+                return False
+            if self._is_refusal(answer):
+                self._refused(answer)
+                logins.outcome = WRONG
+        logins.scheme, logins.authorization = "", None
+        return True
+
+    def _is_refusal(self, response: Response) -> bool:
+        """True if the device refused the login with which this was asked."""
+        logins = self.logins
+        reason = soap.refusal(response, logins.schemes, logins.scheme)
+        return reason in (soap.LOGIN, soap.METHOD)
+
+    async def _send_fresh(self, operation: Operation) -> Response:
+        """The response with a nonce that the device made just now, so that it refuses the password
+        or the operation, and not the nonce."""
+        if self.logins.scheme == "digest":
+            response = await self._send_without_login(operation)
+            if response.is_success:
+                return response
+            self._renew(is_silent=True)
+        await self.before_login()
+        return await self._send(operation)
+
+    async def _send_without_login(self, operation: Operation) -> Response:
+        logins = self.logins
+        kept = logins.scheme, logins.authorization
+        logins.scheme, logins.authorization = "", None
+        try:
+            return await self._send(operation)
+        finally:
+            logins.scheme, logins.authorization = kept
+
+    async def _send(self, operation: Operation) -> Response:
+        return await self.send(operation.place, operation.namespace, operation.body)
 
     def may_reveal(self, place: DeviceUrl) -> bool:
         """False at another port than that of the device, unless it has the pinned certificate:
@@ -193,9 +304,7 @@ class Conversation:
             logins.authorization = Authorization(newer, logins.login)
         return newer is not None
 
-    async def _log_in(
-        self, response: Response, place: DeviceUrl, namespace: str, body: str
-    ) -> Response:
+    async def _log_in(self, response: Response, operation: Operation) -> Response:
         """The response after a refusal without credentials, with the login as far as it may be
         tried. The outcome says how it went."""
         logins = self.logins
@@ -203,8 +312,8 @@ class Conversation:
         if logins.outcome:
             return response
         if logins.challenges:
-            return await self._by_http(response, place, namespace, body)
-        return await self._by_token(place, namespace, body)
+            return await self._by_http(response, operation)
+        return await self._by_token(operation)
 
     def _outcome_before(self) -> str:
         """Why no login is tried; empty if it may be."""
@@ -212,9 +321,7 @@ class Conversation:
             return NEEDED
         return "" if self.logins.has_budget else WRONG
 
-    async def _by_http(
-        self, response: Response, place: DeviceUrl, namespace: str, body: str
-    ) -> Response:
+    async def _by_http(self, response: Response, operation: Operation) -> Response:
         """Each login that was sent and not accepted is spent, whatever the device answers."""
         logins = self.logins
         if not logins.has_budget:
@@ -227,9 +334,9 @@ class Conversation:
             return response
         for _ in range(MAX_ANSWERS):
             await self.before_login()
-            response = await self.send(place, namespace, body)
+            response = await self._send(operation)
             if not soap.refusal(response, logins.schemes, logins.scheme):
-                return self._judge(response)
+                return self._judge(response, operation)
             self._refused(response)
             is_outdated = self._renew(is_silent=False)
             if not (is_outdated and logins.has_budget):
@@ -250,21 +357,21 @@ class Conversation:
         # After one Digest, Basic would show the password to any device that asks for it.
         logins.digest_only = logins.digest_only or challenge.scheme == "digest"
 
-    async def _by_token(self, place: DeviceUrl, namespace: str, body: str) -> Response:
+    async def _by_token(self, operation: Operation) -> Response:
         """Log in by WS-UsernameToken: by the device's clock, then by ours."""
         logins, theirs = self.logins, self.logins.ahead
         clocks = (theirs, 0.0) if abs(theirs) > CLOCK_MATTERS else (theirs,)
         for ahead in clocks:
             logins.scheme, logins.ahead = soap.TOKEN, ahead
             await self.before_login()
-            response = await self.send(place, namespace, body)
+            response = await self._send(operation)
             reason = soap.refusal(response, logins.schemes, soap.TOKEN)
             if not reason:
-                return self._judge(response)
+                return self._judge(response, operation)
             logins.digest_only = True
             if reason == soap.METHOD:
                 self._refused(response)
-                return await self._by_http(response, place, namespace, body)
+                return await self._by_http(response, operation)
             if reason == soap.CLOCK:
                 logins.outcome = CLOCK
                 continue
@@ -275,13 +382,15 @@ class Conversation:
         logins.scheme = ""
         return response
 
-    def _judge(self, response: Response) -> Response:
+    def _judge(self, response: Response, operation: Operation) -> Response:
         """Take a success as proof of the login. Any other answer but a refusal proves nothing, and
         the next operation logs in again; after a refusal it is spent too."""
         logins = self.logins
         if response.is_success:
-            logins.outcome, logins.refusals = ACCEPTED, 0
-            logins.attempts_left = None
+            self._accept(operation)
+            # A question about a subscription can change it: it is not asked twice.
+            if self.addressing is None:
+                self._proofs[operation.place.port] = operation
             return response
         logins.scheme, logins.authorization = "", None
         logins.unproven += 1
@@ -291,6 +400,12 @@ class Conversation:
         else:
             logins.outcome = UNPROVEN if logins.unproven >= MAX_UNPROVEN else ""
         return response
+
+    def _accept(self, operation: Operation) -> None:
+        logins = self.logins
+        logins.outcome, logins.refusals = ACCEPTED, 0
+        logins.attempts_left, logins.was_refused = None, False
+        self._refused_in_a_row[operation.place.port] = 0
 
     def _refused(self, response: Response) -> None:
         logins = self.logins
@@ -367,7 +482,7 @@ class Conversation:
         return soap.username_token(logins.login, moment, os.urandom(16))
 
     def _headers(self, place: DeviceUrl, namespace: str, body: str, data: bytes) -> dict[str, str]:
-        operation = body.partition("<")[2].partition(">")[0].partition("/")[0].partition(" ")[0]
+        operation = Operation(place, namespace, body).name
         action = self.addressing.action if self.addressing else f"{namespace}/{operation}"
         kind = f'application/soap+xml; charset=utf-8; action="{action}"'
         headers = {"Content-Type": kind, "User-Agent": net.USER_AGENT}

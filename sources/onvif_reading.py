@@ -64,6 +64,7 @@ class Reading:
     `foreign_hosts` are the hosts of its URLs that are not the one by which it was asked.
     `until_restart`: a URI changes with the next restart. `is_open`: nothing needed a login.
     `is_whole` is False if the login was refused, so that it says next to nothing.
+    `not_permitted` are the operations that the user may not use.
     """
 
     information: Information = Information()
@@ -76,6 +77,7 @@ class Reading:
     until_restart: bool = False
     is_open: bool = False
     is_whole: bool = False
+    not_permitted: tuple[str, ...] = ()
 
 
 def device_service(target: Target) -> DeviceUrl:
@@ -128,6 +130,7 @@ class Reader:
             self.until_restart,
             self._is_open() and any(each.streams for each in channels),
             self._may_go_on(),
+            tuple(self.conversation.logins.denied),
         )
 
     def _may_go_on(self) -> bool:

@@ -42,6 +42,7 @@ def facts_of(reading: Reading, clock: DeviceClock, known: int) -> dict[str, Any]
         "hardware": information.hardware,
         "location": named.get("location", "")[:200],
         "time_zone": clock.zone,
+        "not_permitted": sorted(reading.not_permitted),
     }
     if clock.now is None:
         facts["clock"] = "unknown"
@@ -49,7 +50,7 @@ def facts_of(reading: Reading, clock: DeviceClock, known: int) -> dict[str, Any]
         facts["channels"] = len(reading.channels)
     elif reading.channels:
         facts |= _stream_facts(reading.channels[0])
-    return {key: value for key, value in facts.items() if value not in (None, "")}
+    return {key: value for key, value in facts.items() if value not in (None, "", [])}
 
 
 def _stream_facts(channel: Channel) -> dict[str, Any]:

@@ -77,6 +77,7 @@ DEVICES = {
     "dated": OnvifDevice("127.80.0.22"),
     "refusing": OnvifDevice("127.80.0.23", accounts=accounts()),
     "reduced": OnvifDevice("127.80.0.24", sources=recorder_sources(1)),
+    "changing": OnvifDevice("127.80.0.26"),
     "maker": OnvifDevice("127.80.0.25", accounts=accounts(offers=("maker",)), logins=("digest",)),
 }
 for number, each in enumerate(DEVICES.values()):
@@ -290,6 +291,69 @@ def test_e26_a_realm_of_the_makers_own_gets_no_password(network: Network) -> Non
     learned = device(reports).learned
     assert learned is not None
     assert not learned.refusals
+
+
+# -- a login that worked before in the same check -------------------------------------------
+
+BY_DIGEST, BY_TOKEN = ("digest",), ("wsse",)
+SINGLE: dict[str, Any] = {"nonce_uses": 1}
+SILENT: dict[str, Any] = {"nonce_uses": 1, "hides_stale": True}
+
+
+def probe_changed(
+    network: Network, logins: tuple[str, ...], **values: Any
+) -> tuple[Sequence[Report], Accounts]:
+    """Check a camera that locks after three wrong logins."""
+    camera = DEVICES["changing"]
+    camera.logins, camera.accounts = logins, accounts(lock_after=3, **values)
+    reports = asyncio.run(client().probe(network.target("changing", **LOGIN)))
+    return reports, camera.accounts
+
+
+@pytest.mark.parametrize("after", [1, 5])
+@pytest.mark.parametrize(
+    ("logins", "values"),
+    [(BY_DIGEST, {}), (BY_DIGEST, SINGLE), (BY_DIGEST, SILENT), (BY_TOKEN, {})],
+    ids=["digest", "single", "silent", "token"],
+)
+def test_a_password_that_changes_during_a_check_costs_two_refusals(
+    network: Network, logins: tuple[str, ...], values: dict[str, Any], after: int
+) -> None:
+    reports, kept = probe_changed(network, logins, changes_after=after, **values)
+    assert kept.right == after
+    assert kept.wrong == 2
+    assert findings(reports)["login.wrong"] == "wrong user name or password"
+    learned = device(reports).learned
+    assert learned is not None
+    assert learned.refusals == 2
+
+
+@pytest.mark.parametrize(
+    ("logins", "values"),
+    [(BY_DIGEST, {}), (BY_DIGEST, SINGLE), (BY_DIGEST, SILENT), (BY_TOKEN, {})],
+    ids=["digest", "single", "silent", "token"],
+)
+def test_operations_that_a_user_may_not_use_are_left_out_and_named(
+    network: Network, logins: tuple[str, ...], values: dict[str, Any]
+) -> None:
+    camera = DEVICES["changing"]
+    camera.denies = frozenset({"GetNetworkInterfaces", "GetScopes", "GetSnapshotUri"})
+    try:
+        reports, kept = probe_changed(network, logins, **values)
+    finally:
+        camera.denies = frozenset()
+    sighting = device(reports)
+    assert (sighting.model, sighting.facts["streams"][0]["path"]) == ("IPC-100", "/stream1")
+    assert sighting.facts["not_permitted"] == [
+        "GetNetworkInterfaces",
+        "GetScopes",
+        "GetSnapshotUri",
+    ]
+    assert findings(reports) == {}
+    assert kept.wrong == 0
+    learned = sighting.learned
+    assert learned is not None
+    assert learned.refusals == 0
 
 
 # -- TLS -------------------------------------------------------------------------------------
