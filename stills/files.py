@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Set
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a disk says that takes no more."""
 STAGED = ".new"
 """The end of the name of a file that is not whole yet."""
+_OURS = re.compile(r"\.?[0-9]{8}T[0-9]{9}Z(?:-[0-9]+)?\.jpg(?:\.new)?")
+"""The names of files that this program wrote. Whatever else is in its folders belongs to people."""
+_DEVICE = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class StillFiles:
@@ -54,12 +58,14 @@ class StillFiles:
         """Delete a picture and its thumbnail, as far as they exist. Raises OSError."""
         folder = self.folder / str(device)
         for path in (folder / THUMBNAILS / name, folder / name):
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
 
     def devices(self) -> list[int]:
         """The devices that have a folder."""
         with suppress(OSError):
-            return sorted(int(each.name) for each in self.folder.iterdir() if each.name.isdigit())
+            names = [each.name for each in self.folder.iterdir() if _is_folder(each)]
+            return sorted(int(name) for name in names if _DEVICE.fullmatch(name))
         return []
 
     def remove_strays(self, device: int, known: Set[str], before: datetime) -> int:
@@ -67,13 +73,24 @@ class StillFiles:
         their number."""
         number = 0
         folder = self.folder / str(device)
-        with suppress(OSError):
-            for path in [*folder.glob("*.jpg*"), *folder.glob(f"{THUMBNAILS}/*.jpg*")]:
-                is_old = path.lstat().st_mtime < before.timestamp()
-                if path.name not in known and is_old and not path.is_dir():
-                    path.unlink()
-                    number += 1
+        for place in filter(_is_folder, (folder, folder / THUMBNAILS)):
+            with suppress(OSError):
+                for path in list(place.iterdir()):
+                    is_stray = _OURS.fullmatch(path.name) and path.name not in known
+                    if is_stray and _is_older(path, before):
+                        path.unlink(missing_ok=True)
+                        number += 1
         return number
+
+
+def _is_folder(path: Path) -> bool:
+    """True for a folder that is really there: a link leads to files that are not ours."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_older(path: Path, before: datetime) -> bool:
+    """True for a file that was last written before then."""
+    return not path.is_dir() and path.lstat().st_mtime < before.timestamp()
 
 
 def name_of(taken_at: datetime) -> str:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -69,6 +70,7 @@ class StillKeeping:
         self._timer = timer
         self._prove = prove
         self._told_at = float("-inf")
+        self._turn = Lock()
 
     def run(self) -> str:
         """Delete the oldest stills while all together are too large, or the disk is too full; what
@@ -84,7 +86,8 @@ class StillKeeping:
         if over <= 0 and lacking <= 0:
             self._note_calm()
             return ""
-        freed = self._free(max(over, lacking))
+        with self._turn:
+            freed = self._free(max(over, lacking))
         limit = (
             "the disk is full" if lacking > over else f"all stills are limited to {most / GB:g} GB"
         )
@@ -99,7 +102,8 @@ class StillKeeping:
     def make_room(self, size: int) -> bool:
         """Free twice that size at once, on a disk that is full. False if nothing can be deleted.
         Raises Unreachable."""
-        freed = self._free(2 * size)
+        with self._turn:  # Two at once would count the same files.
+            freed = self._free(2 * size)
         if freed.number:
             self._tell("The oldest stills were deleted before their time: the disk is full.")
         return freed.size >= size
@@ -170,7 +174,9 @@ class StillKeeping:
             self.trouble = ""
 
     def _disk(self) -> Disk:
-        disk = os.statvfs(self._files.folder)
+        folder = self._files.folder
+        # Somebody may have deleted it; the next still creates it again.
+        disk = os.statvfs(folder if folder.exists() else folder.parent)
         return Disk(disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize)
 
 

@@ -29,6 +29,8 @@ THUMBNAIL_WAIT = 8.0
 FIRST_DAY, LAST_DAY = date(1969, 12, 31), date(2199, 12, 31)
 """From the first day that a clock without a battery shows in any zone."""
 MOST_FAILED = 1000
+MOST_ROOMS = 3
+"""Times that room is made for one still on a full disk."""
 FARTHEST = timedelta(days=365)
 """How far a clock in doubt can be ahead of the newest still, and be right."""
 
@@ -121,16 +123,17 @@ class Shelf:
             self.reload_newest()
 
     def _write(self, device: int, taken_at: datetime, data: bytes) -> str:
-        """Write a file; on a full disk once more, after room was made."""
+        """Write a file; on a full disk again, after room was made."""
         if trouble := self._prove():
             raise NotTaken(trouble)
         try:
-            try:
-                return self.files.write(device, taken_at, data)
-            except OSError as error:
-                if error.errno not in FULL or not self.make_room(len(data)):
-                    raise
-                return self.files.write(device, taken_at, data)
+            for _attempt in range(MOST_ROOMS):  # Others can take the room that was made.
+                try:
+                    return self.files.write(device, taken_at, data)
+                except OSError as error:
+                    if error.errno not in FULL or not self.make_room(len(data)):
+                        raise
+            return self.files.write(device, taken_at, data)
         except OSError as error:
             log.warning("A still cannot be written to %s (%s)", self.files.folder, error.strerror)
             raise NotTaken(

@@ -31,6 +31,11 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "20261128T140500123Z.main.mp",
         "20261128T",
     ),
+    ("stills/files.py", r"\.?[0-9]{8}T[0-9]{9}Z(?:-[0-9]+)?\.jpg(?:\.new)?"): (
+        "20261128T140500123Z.jp",
+        "20261128T140500123Z-1",
+    ),
+    ("stills/files.py", "[1-9][0-9]{0,8}"): ("1",),
     ("accounts/jwt_tokens.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("inventory/uploads.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("fleet/identity.py", "(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\\.){2}[0-9a-f]{4}"): (

@@ -1,6 +1,8 @@
 """Keeping stills: so many days, within a budget, and the newest ones on a full disk."""
 
 import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -92,6 +94,59 @@ def test_what_a_crash_left_behind_goes_and_nothing_else(studio: Studio) -> None:
     assert [path.exists() for path in strays] == [False, False]
     assert fresh.exists()
     assert kept(studio, [still]) == [True]
+
+
+def test_what_is_not_ours_in_the_folder_stays(studio: Studio, tmp_path: Path) -> None:
+    still = studio.stills.take(1)
+    folder, elsewhere = studio.shelf.path(still).parent, tmp_path / "photos"
+    for made in (folder / "thumbnails", elsewhere, folder.parent / "²", folder.parent / ("9" * 30)):
+        made.mkdir(exist_ok=True)
+    (folder.parent / "7").symlink_to(elsewhere)
+    files = [
+        folder / "holiday.jpg",
+        folder / "20261128.jpg",
+        folder / "thumbnails" / "cat.jpg.bak",
+        elsewhere / "20261128T110000000Z.jpg",
+    ]
+    for path in files:
+        path.write_bytes(b"a photograph")
+        os.utime(path, (1e9, 1e9))
+    studio.keeping.forget()
+    assert [path.exists() for path in files] == [True] * 4
+
+
+def test_a_file_in_the_place_of_the_thumbnails_keeps_no_still(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    studio = Studio(sqlite_engine, tmp_path, most=30_000)
+    stills = take_days_ago(studio, 4, 3, 2, 1)
+    (studio.shelf.path(stills[0]).parent / "thumbnails").write_text("a file in its place")
+    assert studio.keeping.run() == "3 stills deleted"
+    assert kept(studio, stills) == [False, False, False, True]
+
+
+def test_a_folder_that_somebody_deleted_is_no_error(studio: Studio) -> None:
+    studio.stills.take(1)
+    shutil.rmtree(studio.folder / "stills")
+    assert studio.keeping.run() == ""
+    studio.keeping.forget()
+    studio.now += timedelta(seconds=1)
+    assert studio.shelf.path(studio.stills.take(1)).exists()
+
+
+def test_cameras_that_are_taken_at_once_share_the_room_on_a_full_card(
+    sqlite_engine: Engine, tmp_path: Path, disks: Disks
+) -> None:
+    disk = disks.small(tmp_path / "card", "600k")
+    studio = Studio(sqlite_engine, disk.folder, most=10**9)
+    take_days_ago(studio, *range(20, 0, -1))
+    studio.answers.update({(STREAM, device): LARGE for device in (1, 2, 3)})
+    for _round in range(5):
+        disk.fill()
+        studio.now += timedelta(seconds=1)
+        with ThreadPoolExecutor(3) as pool:
+            stills = list(pool.map(studio.stills.take, (1, 2, 3)))
+        assert kept(studio, stills) == [True] * 3
 
 
 def test_a_full_card_keeps_the_newest_and_says_so(
