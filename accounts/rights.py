@@ -49,6 +49,7 @@ RULES = {
     "video.view": _view_rule(),
     "still.view": _view_rule(),
     "still.take": _view_rule(),
+    "still.edit": Rule("operator", "admin"),
     "recording.view": _view_rule(),
     "recording.download": Rule("viewer", "view", "download", reads=True),
     "recording.share": Rule("viewer", "view", "download"),

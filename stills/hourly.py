@@ -16,11 +16,11 @@ from typing import NamedTuple
 from fleet.clock import duration_text
 from fleet.kinds import CAMERA, shown_as
 from fleet.labels import counted
-from fleet.model import Fleet
+from fleet.model import Device, Fleet
 from fleet.pictures import NotOffered, NotTaken
 from fleet.status import DOWN
 from stills import still_rows as rows
-from stills.hours import delay_of, slot_of, slots_between
+from stills.hours import delay_of, next_due, slot_of, slots_between
 from stills.intervals import Intervals
 from stills.model import HOUR, Missed
 from stills.taking import TIMEOUT, Stills
@@ -121,8 +121,8 @@ class HourlyStills:
         now, steady, zone = self._clock(), self._timer(), self._zone()
         due = []
         for device in devices.values():
-            seconds = self.intervals.of(device.id)
-            if not seconds or device.retired_at or shown_as(device.kind) != CAMERA:
+            seconds = self._seconds(device)
+            if not seconds:
                 continue
             slot = slot_of(now, seconds, zone)
             attempt = self._attempts.get(device.id)
@@ -131,6 +131,16 @@ class HourlyStills:
             if now >= slot + delay_of(device.id, seconds):
                 due.append(Due(device.id, slot, seconds))
         return sorted(due, key=lambda each: delay_of(each.device, each.seconds))
+
+    def _seconds(self, device: Device) -> int:
+        """Seconds between two stills of a device; 0 for one of which none is taken by itself."""
+        is_camera = not device.retired_at and shown_as(device.kind) == CAMERA
+        return self.intervals.of(device.id) if is_camera else 0
+
+    def next_due(self, device: Device) -> datetime | None:
+        """When the next still of a device is due; None if none is."""
+        seconds = self._seconds(device)
+        return next_due(device.id, seconds, self._clock(), self._zone()) if seconds else None
 
     def _is_kept(self, due: Due) -> bool:
         """True if there is a still of the slot, from before a restart or a step of the clock."""

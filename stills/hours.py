@@ -7,6 +7,8 @@ off, and on days with 23 or 25 hours, too.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+from math import ceil
 
 from stills.model import Missed, Still
 
@@ -51,6 +53,17 @@ def delay_of(device: int, seconds: int) -> timedelta:
     return timedelta(seconds=device * GOLDEN % 1 * min(LONGEST_SPREAD, seconds / 4))
 
 
+def next_due(device: int, seconds: int, now: datetime, zone: tzinfo) -> datetime:
+    """When the next still of a device is due that has not been due yet."""
+    delay, slot = delay_of(device, seconds), slot_of(now, seconds, zone)
+    if slot + delay > now:
+        return slot + delay
+    ahead = slot + timedelta(seconds=seconds)
+    while (following := slot_of(ahead, seconds, zone)) <= slot:
+        ahead += timedelta(seconds=SHORTEST_CHANGE)  # A day of 25 hours has a longer slot.
+    return following + delay
+
+
 @dataclass(frozen=True, slots=True)
 class Hour:
     """An hour of a day, in UTC, with its state. `stills` are all that were taken in it, the oldest
@@ -70,6 +83,13 @@ def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
     return begin.astimezone(UTC), end.astimezone(UTC)
 
 
+def hour_bounds(day: date, zone: tzinfo) -> list[tuple[datetime, datetime]]:
+    """The beginning and the end of each hour of a day of that zone, in UTC: 23 to 25 of them."""
+    begin, end = day_bounds(day, zone)
+    starts = [begin + number * ONE_HOUR for number in range(ceil((end - begin) / ONE_HOUR))]
+    return list(pairwise([*starts, end]))
+
+
 def day_hours(
     day: date,
     zone: tzinfo,
@@ -79,26 +99,39 @@ def day_hours(
     since: datetime | None,
     now: datetime,
 ) -> tuple[Hour, ...]:
-    """The hours of a day, of which there are 23 to 25, with the stills of one device.
+    """The hours of a day, with the stills of one device; `hour_of` says of what."""
+    stills, missed = tuple(stills), tuple(missed)
+    return tuple(
+        hour_of(bounds, zone, seconds, stills, missed, since, now)
+        for bounds in hour_bounds(day, zone)
+    )
+
+
+def hour_of(
+    bounds: tuple[datetime, datetime],
+    zone: tzinfo,
+    seconds: int,
+    stills: Iterable[Still],
+    missed: Iterable[Missed],
+    since: datetime | None,
+    now: datetime,
+) -> Hour:
+    """The hour with these bounds, with those stills of one device that were taken in it, in the
+    order given.
 
     A still is due every so many `seconds`, or never (0), and was so `since` then: hours before it
     miss nothing.
     """
-    begin, end = day_bounds(day, zone)
-    reasons = {each.slot: each.reason for each in missed}
-    hours = []
-    while begin < end:
-        until = min(begin + ONE_HOUR, end)
-        taken = tuple(each for each in stills if begin <= each.taken_at < until)
-        reason = next((reasons[slot] for slot in sorted(reasons) if begin <= slot < until), "")
-        is_due = seconds > 0 and slot_of(until - TICK, seconds, zone) >= begin
-        has_begun = since is not None and since < until
-        state = _state(begin, until, now, is_due and has_begun, bool(taken), reason)
-        if state == MISSED:
-            reason = reason or NOT_RUNNING
-        hours.append(Hour(begin, until, state, taken, reason))
-        begin = until
-    return tuple(hours)
+    begin, end = bounds
+    taken = tuple(still for still in stills if begin <= still.taken_at < end)
+    reasons = {each.slot: each.reason for each in missed if begin <= each.slot < end}
+    reason = reasons[min(reasons)] if reasons else ""
+    is_due = seconds > 0 and slot_of(end - TICK, seconds, zone) >= begin
+    has_begun = since is not None and since < end
+    state = _state(begin, end, now, is_due and has_begun, bool(taken), reason)
+    if state == MISSED:
+        reason = reason or NOT_RUNNING
+    return Hour(begin, end, state, taken, reason)
 
 
 def _state(

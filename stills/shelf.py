@@ -1,10 +1,12 @@
 """What is kept of stills: write them, find them, and show the hours of a day."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
+from itertools import chain
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING
@@ -14,9 +16,9 @@ from fleet.pictures import NotTaken, TakenPicture
 from stills import still_rows as rows
 from stills.exif import kept_of, stamped
 from stills.files import FULL, StillFiles
-from stills.hours import Hour, day_bounds, day_hours
+from stills.hours import Hour, day_bounds, day_hours, hour_bounds, hour_of
 from stills.intervals import Intervals
-from stills.model import BELIEVABLE_FROM, Still
+from stills.model import BELIEVABLE_FROM, Missed, Still
 from store.sql import Unreachable
 
 if TYPE_CHECKING:
@@ -195,6 +197,40 @@ class Shelf:
             self._clock(),
         )
 
+    def hour_of_each(self, devices: Sequence[int], day: date, number: int) -> dict[int, Hour]:
+        """The hour of a day with this number, of each of these devices. Raises Invalid, and
+        IndexError where the day does not have so many hours."""
+        zone, now = self._zone(), self._clock()
+        bounds = hour_bounds(_checked(day), zone)[number]
+        numbers = {device: self.numbers(device) for device in devices}
+        every = [each for behind in numbers.values() for each in behind]
+        taken, missed = defaultdict[int, list[Still]](list), defaultdict[int, list[Missed]](list)
+        for still in rows.between(self.engine, every, *bounds):
+            taken[still.device].append(still)
+        for each in rows.missed_between(self.engine, every, *bounds):
+            missed[each.device].append(each)
+        firsts = rows.first_slots(self.engine, every)
+        return {
+            device: hour_of(
+                bounds,
+                zone,
+                self._intervals.of(device),
+                sorted(chain(*(taken[each] for each in behind)), key=_in_time),
+                list(chain(*(missed[each] for each in behind))),
+                min((firsts[each] for each in behind if each in firsts), default=None),
+                now,
+            )
+            for device, behind in numbers.items()
+        }
+
+    def first_day(self, device: int) -> date | None:
+        """The first day of this server's zone on which a still was taken or missed; stills from
+        before the clock was set are left out."""
+        numbers = self.numbers(device)
+        firsts = (rows.first_time(self.engine, numbers), rows.first_slot(self.engine, numbers))
+        first = min((at for at in firsts if at), default=None)
+        return first.astimezone(self._zone()).date() if first else None
+
     def days(self, device: int) -> list[date]:
         """The days of this server's zone that have stills, in order."""
         zone = self._zone()
@@ -241,6 +277,10 @@ class Shelf:
         with suppress(OSError):
             self.files.write_thumbnail(still, small)
         return small
+
+
+def _in_time(still: Still) -> tuple[datetime, int]:
+    return still.taken_at, still.id
 
 
 def _checked(day: date) -> date:

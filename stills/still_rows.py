@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Select, Table, and_, delete, func, insert, or_, select, union_all, update
 
 from stills.model import BELIEVABLE_FROM, Missed, Still
 from stills.tables import missed_stills, still_intervals, stills
@@ -61,17 +61,37 @@ def has_slot(engine: "Engine", devices: Sequence[int], slot: datetime) -> bool:
         return connection.execute(query).first() is not None
 
 
+def first_slots(engine: "Engine", devices: Sequence[int]) -> dict[int, datetime]:
+    """The first slot that is known of each of these devices, taken or missed."""
+    firsts: dict[int, datetime] = {}
+    tables = (stills, missed_stills)
+    query = union_all(*(_first_slots(table, devices) for table in tables))
+    with translated_errors(), engine.connect() as connection:
+        for device, slot in connection.execute(query):
+            firsts[device] = min(slot, firsts.get(device, slot))
+    return firsts
+
+
+def _first_slots(table: Table, devices: Sequence[int]) -> Select[Any]:
+    column = table.c
+    query = select(column.device, func.min(column.slot)).group_by(column.device)
+    return query.where(column.device.in_(devices), column.slot >= BELIEVABLE_FROM)
+
+
 def first_slot(engine: "Engine", devices: Sequence[int]) -> datetime | None:
     """The first slot that is known of these devices, taken or missed."""
-    firsts = []
+    return min(first_slots(engine, devices).values(), default=None)
+
+
+def first_time(engine: "Engine", devices: Sequence[int]) -> datetime | None:
+    """When the first still of these devices was taken that has a believable time."""
+    column = stills.c
+    query = select(func.min(column.taken_at)).where(
+        column.device.in_(devices), column.taken_at >= BELIEVABLE_FROM
+    )
     with translated_errors(), engine.connect() as connection:
-        for table in (stills, missed_stills):
-            column = table.c
-            query = select(func.min(column.slot)).where(
-                column.device.in_(devices), column.slot >= BELIEVABLE_FROM
-            )
-            firsts.append(connection.execute(query).scalar())
-    return min((each for each in firsts if each), default=None)
+        first: datetime | None = connection.execute(query).scalar()
+        return first
 
 
 def missed_between(

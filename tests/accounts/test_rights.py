@@ -46,6 +46,7 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "video.view": (*LOOK, "read operate"),
     "still.view": (*LOOK, "read operate"),
     "still.take": (*LOOK, "read operate"),
+    "still.edit": (STAFF, {"admin": "gate -"}, "operate"),
     "recording.view": (*LOOK, "read operate"),
     "recording.download": (EVERYBODY, WITH_RIGHT, "read operate"),
     "recording.share": (EVERYBODY, NOWHERE, "operate"),

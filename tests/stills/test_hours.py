@@ -16,6 +16,7 @@ from stills.hours import (
     day_bounds,
     day_hours,
     delay_of,
+    next_due,
     slot_of,
     slots_between,
 )
@@ -82,6 +83,24 @@ def test_cameras_are_spread_over_the_first_minutes() -> None:
     gaps = [after - before for before, after in zip(delays, delays[1:], strict=False)]
     assert max(gaps) < 5
     assert delay_of(7, 60) < timedelta(seconds=15)
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds", "due"),
+    [
+        ("2026-11-28T12:00:00", HOUR, "2026-11-28T12:00"),
+        ("2026-11-28T12:59:59", HOUR, "2026-11-28T13:00"),
+        ("2026-11-28T12:10", 24 * HOUR, "2026-11-28T23:00"),
+        ("2026-03-28T23:30", 24 * HOUR, "2026-03-29T22:00"),
+        ("2026-10-25T00:30", HOUR, "2026-10-25T01:00"),
+        ("2026-10-24T23:30", 24 * HOUR, "2026-10-25T23:00"),
+    ],
+)
+def test_the_next_still_is_due_after_the_delay_of_its_camera(
+    now: str, seconds: int, due: str
+) -> None:
+    delay = delay_of(7, seconds)
+    assert next_due(7, seconds, at(now), BERLIN) == at(due) + delay
 
 
 @pytest.mark.parametrize(

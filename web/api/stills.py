@@ -2,12 +2,15 @@
 
 from flask import Blueprint, Response, request
 
-from web.http.actions import stills
+from web.http.actions import still_intervals, stills
 from web.http.authorization import needs
-from web.http.payloads import describes, json_response, query_args
+from web.http.payloads import describes, json_body, json_response, query_args
 from web.http.shapes.stills import (
     NewestQuery,
     PictureQuery,
+    StillIntervalChange,
+    StillIntervalJson,
+    StillIntervalSaved,
     StillList,
     StillQuery,
     StillTaken,
@@ -62,3 +65,24 @@ def picture(key: str, id: int) -> Response:
     """Get a still as JPEG, also in ranges of bytes."""
     device, size = visible_fleet().device(key), query_args(PictureQuery).size
     return stills.send(device, stills.find(device, id), size, stills.KEPT)
+
+
+@bp.get("/api/cameras/<key>/stills/interval")
+@needs("still.view")
+@describes(answer=StillIntervalJson, errors=(404,))
+def interval(key: str) -> Response:
+    """Get how often stills of a camera are taken by themselves, and when the next one is due."""
+    return json_response(still_intervals.as_json(visible_fleet().device(key)))
+
+
+@bp.put("/api/cameras/<key>/stills/interval")
+@needs("still.edit")
+@describes(
+    body=StillIntervalChange, answer=StillIntervalSaved, errors=(403, 404, 422, 503), status=200
+)
+def set_interval(key: str) -> Response:
+    """Set how often stills of a camera are taken by themselves: every so many seconds, never (0),
+    or as often as for all cameras (null)."""
+    device = visible_fleet().device(key)
+    still_intervals.change(device, json_body(StillIntervalChange).interval)
+    return json_response({"success": True, **still_intervals.as_json(device)})

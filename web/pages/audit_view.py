@@ -94,7 +94,15 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("Permissions", "grant.", {"grant.added": "Access granted", "grant.removed": "Access removed"}),
     ("Tokens", "token.", {"token.made": "Token created", "token.revoked": "Token revoked"}),
     ("Live video", "video.", {"video.viewed": "Live view"}),
-    ("Stills", "still.", {"still.taken": "Still taken", "still.viewed": "Stills viewed"}),
+    (
+        "Stills",
+        "still.",
+        {
+            "still.taken": "Still taken",
+            "still.viewed": "Stills viewed",
+            "still.interval": "Interval of stills changed",
+        },
+    ),
     ("Walls", "wall.", {"wall.shared": "Wall shared", "wall.unshared": "Link to a wall revoked"}),
     (
         "Server",

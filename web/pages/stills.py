@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import pairwise
-from math import ceil
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request
 
 from fleet import labels
 from fleet.kinds import CAMERA, shown_as
-from fleet.model import DEFAULT_SITE, Device
+from fleet.model import DEFAULT_SITE, Device, Invalid
 from fleet.natural_order import natural_key
-from stills.hours import DUE, FUTURE, MISSED, NONE, ONE_HOUR, Hour, day_bounds
+from stills.hours import DUE, FUTURE, MISSED, NONE, Hour, hour_bounds
 from stills.model import Still
 from video.server_zone import server_zone
-from web.http.actions import stills
+from web.http.actions import still_intervals, stills
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
@@ -25,6 +24,8 @@ from web.pages.still_view import ShownStill, main_still, newest_shown, shown_sti
 
 bp = Blueprint("stills_pages", __name__)
 PER_PAGE = 60
+INTERVALS = (60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
+"""Seconds between two stills that the page offers."""
 TITLES = {FUTURE: "To come", DUE: "Not taken yet", MISSED: "Missed", NONE: "No still"}
 """What is shown of an hour without a still, by its state."""
 
@@ -43,6 +44,18 @@ class ShownHour:
     url: str
     shown: ShownStill | None = None
     others: Sequence[ShownStill] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownInterval:
+    """How often a still is taken by itself, in words, and when the next one is due. `chosen`: the
+    one of the `choices` (value, title) that is in force."""
+
+    how_often: str
+    next_at: str | None
+    chosen: str
+    choices: Sequence[tuple[str, str]]
+    may_change: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,8 @@ def camera(key: str) -> str:
         hours=hours,
         taken=sum(hour.shown is not None for hour in hours or ()),
         missed=sum(hour.state == MISSED for hour in hours or ()),
-        before=_day_url(device, day - timedelta(days=1)),
+        interval=_interval(device),
+        before=_before(device, day),
         after=_day_url(device, day + timedelta(days=1)) if day < today else "",
     )
 
@@ -103,6 +117,12 @@ def _day() -> date | None:
 
 def _day_url(device: Device, day: date) -> str:
     return f"/cameras/{device.id}/stills?day={day.isoformat()}"
+
+
+def _before(device: Device, day: date) -> str:
+    """The day before, as far back as there is anything to see."""
+    first = stills.shelf().first_day(device.id)
+    return _day_url(device, day - timedelta(days=1)) if first and first < day else ""
 
 
 def _hours(device: Device, day: date) -> list[ShownHour]:
@@ -129,6 +149,41 @@ def _shown_hour(device: Device, number: int, hour: Hour) -> ShownHour:
 
 def _clock(at: datetime) -> str:
     return at.astimezone().strftime("%H:%M")
+
+
+# -- the interval ----------------------------------------------------------------------------
+
+
+@bp.post("/cameras/<key>/stills/interval")
+@needs("still.edit")
+def set_interval(key: str) -> Any:
+    """Set how often stills of a camera are taken by themselves."""
+    device, text = visible_fleet().device(key), request.form.get("interval", "")
+    if text and not text.isdecimal():
+        raise Invalid("The interval is not a number of seconds", "Choose one of the list.")
+    still_intervals.change(device, int(text[:9]) if text else None)
+    return redirect(f"/cameras/{device.id}/stills", 303)
+
+
+def _interval(device: Device) -> ShownInterval:
+    known = still_intervals.as_json(device)
+    own, default = known["own"], known["default"]
+    lengths = {*INTERVALS, *([own] if own else ())}
+    return ShownInterval(
+        still_intervals.in_words(known["interval"]),
+        known["next_at"],
+        "" if own is None else str(own),
+        (
+            ("", f"Default ({still_intervals.in_words(default)})"),
+            ("0", "Never"),
+            *((str(each), _capitalized(each)) for each in sorted(lengths)),
+        ),
+        visible_fleet().may("still.edit", device),
+    )
+
+
+def _capitalized(seconds: int) -> str:
+    return still_intervals.in_words(seconds).capitalize()
 
 
 # -- the contact sheet -----------------------------------------------------------------------
@@ -201,9 +256,10 @@ def _sheet_camera(device: Device, still: Still | None, title: str, reason: str =
 
 def _in_hour(devices: Sequence[Device], day: date, number: int) -> list[SheetCamera]:
     """Each camera with its still of the hour with this number."""
+    hours = stills.shelf().hour_of_each([device.id for device in devices], day, number)
     shown = []
     for device in devices:
-        hour = stills.shelf().hours(device.id, day)[number]
+        hour = hours[device.id]
         title = TITLES.get(hour.state, "")
         shown.append(_sheet_camera(device, main_still(hour), title, hour.reason))
     return shown
@@ -213,20 +269,12 @@ def _hour_links(day: date, site: str) -> list[ShownHour]:
     """The hours of a day that have begun. A day on which the clocks change has 23 or 25."""
     now = current_monitor().clock()
     links = []
-    for number, (start, end) in enumerate(_hours_of(day)):
+    for number, (start, end) in enumerate(hour_bounds(day, ZoneInfo(server_zone()))):
         if start > now:
             break
         url = _sheet_url({"day": day.isoformat(), "hour": str(number)}, site, 1)
         links.append(ShownHour(number, _clock(start), _clock(end), "", "", "", url))
     return links
-
-
-def _hours_of(day: date) -> list[tuple[datetime, datetime]]:
-    """The hours of a day in the zone of this server, as `Shelf.hours` has them."""
-    begin, end = day_bounds(day, ZoneInfo(server_zone()))
-    count = ceil((end - begin) / ONE_HOUR)
-    starts = [begin + number * ONE_HOUR for number in range(count)]
-    return list(pairwise([*starts, end]))
 
 
 def _chosen(links: Sequence[ShownHour]) -> ShownHour | None:

@@ -181,6 +181,37 @@ def test_a_still_whose_file_is_gone_says_so(studio: Studio) -> None:
         assert (answer.status_code, "cannot be read" in answer.json["error"]) == (404, True)
 
 
+def test_the_interval_of_a_camera_is_set_and_reset_and_both_are_in_the_audit_log(
+    studio: Studio,
+) -> None:
+    ada, url = studio.ask["Ada"], f"{STILLS}/interval"
+    before = body_of(ada.get(url))
+    assert (before["interval"], before["own"], before["default"]) == (3600, None, 3600)
+    hour = timedelta(hours=1)
+    assert (
+        studio.home.clock()
+        < datetime.fromisoformat(before["next_at"])
+        < (studio.home.clock() + hour + timedelta(minutes=5))
+    )
+    saved = body_of(ada.ask("PUT", url, json={"interval": 600}))
+    assert (saved["success"], saved["interval"], saved["own"]) == (True, 600, 600)
+    assert datetime.fromisoformat(saved["next_at"]) - studio.home.clock() <= hour / 6 * 1.25
+    off = body_of(ada.ask("PUT", url, json={"interval": 0}))
+    assert (off["interval"], off["own"], off["next_at"]) == (0, 0, None)
+    for _time in range(2):
+        reset = body_of(ada.ask("PUT", url, json={"interval": None}))
+        assert reset == {"success": True, **before}
+    texts = [line for line in studio.audit() if "Stills of" in line]
+    assert [text.partition("..: ")[2] for text in texts] == [
+        "every hour (default)",
+        "never",
+        "every 10 min",
+    ]
+    for bad in ({"interval": 59}, {"interval": 604_801}, {"interval": "600"}, {}):
+        assert ada.ask("PUT", url, json=bad).status_code == 422, bad
+    assert studio.ask["Lea"].ask("PUT", url, json={"interval": 600}).status_code == 403
+
+
 def test_taking_and_looking_are_in_the_audit_log_once(studio: Studio) -> None:
     for _time in range(3):
         still = body_of(studio.post("Gus"))["still"]

@@ -102,6 +102,8 @@ def test_the_hours_of_today_have_a_still_or_the_reason(studio: Studio) -> None:
 
 def test_other_days_are_a_link_away_and_take_nothing(studio: Studio) -> None:
     today = studio.home.clock().astimezone().date()
+    slot = studio.home.clock() - timedelta(days=1)
+    still_rows.miss(studio.home.monitor.journal.engine, [Missed(1, slot, "It was off.")])
     page = studio.visit(GATE)
     before = page.find_one("a", rel="prev")["href"]
     assert before == f"{GATE}?day={today - timedelta(days=1)}"
@@ -110,6 +112,7 @@ def test_other_days_are_a_link_away_and_take_nothing(studio: Studio) -> None:
     assert not earlier.find("div", id="newest")
     assert not [img for img in earlier.find("img") if "take=1" in img.get("src", "")]
     assert "0 of 24 hours have a still" in earlier.text
+    assert not earlier.find("a", rel="prev")
     assert earlier.find_one("a", rel="next")["href"] == f"{GATE}?day={today}"
     later = studio.visit(f"{GATE}?day={today + timedelta(days=3)}")
     assert "has not begun" in later.text
@@ -126,6 +129,27 @@ def test_a_clock_that_was_not_set_has_its_days_too(
     today = studio.home.clock().astimezone().date()
     assert "0 of 24 hours have a still" in studio.visit(f"{GATE}?day={today}").text
     assert studio.visit("/stills").find("ul", **{"class": "contact-sheet"})
+
+
+def test_the_interval_is_shown_in_words_and_changed_by_a_form(studio: Studio) -> None:
+    browser = Browser(studio.home.client)
+    (part,) = browser.visit(GATE).find("section", **{"aria-labelledby": "interval-title"})
+    assert "A still is taken every hour. The next one is due in " in part.text
+    chosen = [option.text for option in part.find("option") if "selected" in option.attributes]
+    assert chosen == ["Default (every hour)"]
+
+    def choose(interval: str) -> str:
+        answer = studio.home.client.post(f"{GATE}/interval", data={"interval": interval})
+        assert answer.headers["Location"] == GATE, answer.text
+        (part,) = browser.visit(GATE).find("section", **{"aria-labelledby": "interval-title"})
+        return part.text
+
+    assert "every 10 min" in choose("600")
+    assert "No still is taken automatically." in choose("0")
+    assert "taken every 2 min" in choose("120")
+    assert "taken every hour" in choose("")
+    answer = studio.home.client.post(f"{GATE}/interval", data={"interval": "soon"})
+    assert answer.status_code == 422
 
 
 def test_a_camera_that_can_give_none_says_what_to_enter(studio: Studio) -> None:

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from fleet.shapes import Time
 from stills.hours import Hour
 from stills.model import Still
-from web.http.payloads import Query
+from web.http.payloads import Query, Strict
 
 MOST_LISTED = 1000
 
@@ -35,6 +35,30 @@ class NewestQuery(PictureQuery):
     """How large the picture is, and whether a new one is taken."""
 
     take: Literal["0", "1"] = Field("0", description="1: take a still first.")
+
+
+class StillIntervalChange(Strict):
+    """How often stills of a camera are taken by themselves."""
+
+    interval: int | None = Field(
+        description="Seconds, 60 to 604800; 0: never; null: as often as for all cameras."
+    )
+
+
+class StillIntervalJson(TypedDict):
+    """How often stills of a camera are taken by themselves. `interval`: seconds between two, 0 for
+    never; `own`: those of this camera, null where it has the `default`. `next_at`: when the next
+    one is due, null if none is."""
+
+    camera: int
+    interval: int
+    own: int | None
+    default: int
+    next_at: Time | None
+
+
+class StillIntervalSaved(StillIntervalJson):
+    success: bool
 
 
 class StillJson(TypedDict):
