@@ -27,6 +27,7 @@ from discovery.build import DiscoveryOptions, build_discovery
 from fleet.build import FleetOptions, build_fleet
 from fleet.package import Packages
 from inventory.build import InventoryOptions, build_inventory
+from picture_health.build import PictureHealthOptions, build_picture_health
 from settings import Settings
 from sources.build import build_sources, source_rules
 from sources.local_capture import CameraOptions, build_local_cameras
@@ -87,6 +88,9 @@ def build_monitor(
     folder = FolderProof(settings.media_dir / FOLDER, settings.data_dir, contents=STILLS)
     own = (local_zone, small_jpeg, folder.prove_identity)
     packages.add(build_stills(select(StillsOptions), clock, fleet, ways, *own))
+    looks = (video.key_pictures.sample, snapshot, local.capture)
+    health = select(PictureHealthOptions)
+    packages.add(build_picture_health(health, clock, fleet, looks, local_zone, small_jpeg))
     return packages.add(build_web(select(WebOptions), clock, packages)).monitor
 
 

@@ -171,6 +171,15 @@ class Settings(BaseSettings):
     stills_max_gb: float = Field(
         0, ge=0, le=1_000_000, description="Size of all stills, in GB; 0: a tenth of the disk."
     )
+    picture_health_interval: int = Field(
+        300,
+        ge=0,
+        le=86_400,
+        description=(
+            "Seconds between two samples of a camera for picture health, where it has no "
+            "interval of its own, 30 or more; 0: none."
+        ),
+    )
     local_cameras: Literal["pi", "all", "none"] = Field(
         "pi",
         description="Cameras of this server itself to use: that of a Raspberry Pi, all with USB "
@@ -241,6 +250,13 @@ class Settings(BaseSettings):
     def _interval(cls, value: int) -> int:
         if 0 < value < 60:
             raise ValueError("must be 0, or a whole number from 60 to 604800")
+        return value
+
+    @field_validator("picture_health_interval")
+    @classmethod
+    def _health_interval(cls, value: int) -> int:
+        if 0 < value < 30:
+            raise ValueError("must be 0, or a whole number from 30 to 86400")
         return value
 
     @field_validator("allowed_origins")

@@ -17,6 +17,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from fleet.wall_clock import TICK, first_moment, last_moment
+
 ONE_TIME, DAILY, WEEKLY, CONTINUOUS = "one_time", "daily", "weekly", "continuous"
 KINDS = (ONE_TIME, DAILY, WEEKLY, CONTINUOUS)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -29,7 +31,6 @@ HORIZON = timedelta(days=18)
 starts; what is due for two weeks without a break is due to its last date."""
 UNBROKEN = timedelta(days=14)
 DAY = timedelta(days=1)
-TICK = timedelta(microseconds=1)
 
 
 class Occurrence(NamedTuple):
@@ -175,40 +176,3 @@ def _end_of_all(schedule: Schedule) -> datetime:
     if schedule.end_date is None:
         return ALWAYS_TO
     return _on(schedule, schedule.end_date, ZoneInfo(schedule.zone)).end
-
-
-# -- a wall clock ----------------------------------------------------------------------------
-
-
-def first_moment(local: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment (UTC) at which the clock of a zone shows `local` or later."""
-    before, after = _both(local, zone)
-    return _change(after, before, zone) if after < before else before
-
-
-def last_moment(local: datetime, zone: ZoneInfo) -> datetime:
-    """The last moment (UTC) before which the clock of a zone shows a time before `local`."""
-    before, after = _both(local, zone)
-    if after < before:
-        return _change(after, before, zone)
-    shown = (after - TICK).astimezone(zone).replace(tzinfo=None)
-    return before if shown >= local else after
-
-
-def _both(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """A local time by the offset before, and by that after a change of the clock around it. They
-    are the same where there is none; the second is earlier where the clock skips the time."""
-    before, after = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return before, after
-
-
-def _change(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
-    """The moment between the two at which the clock of the zone changes, to the second."""
-    offset = low.astimezone(zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
-        if middle.astimezone(zone).utcoffset() == offset:
-            low = middle
-        else:
-            high = middle
-    return high

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from fleet.model import Invalid
 from fleet.texts import one_line
+from fleet.wall_clock import first_moment, last_moment
 from video.recorded import QUALITIES
 from video.schedule import (
     CONTINUOUS,
@@ -18,8 +19,6 @@ from video.schedule import (
     ONE_TIME,
     WEEKLY,
     Schedule,
-    first_moment,
-    last_moment,
 )
 
 LONGEST_NAME = 100

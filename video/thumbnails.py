@@ -126,13 +126,13 @@ def _decoded(path: Path, scanned: Scan, number: int) -> bytes | None:
     return _made_by_child(data, path.name)
 
 
-def small_jpeg(data: bytes) -> bytes | None:
-    """A JPEG of WIDTH or less of a larger one; None if it cannot be decoded."""
-    return _made_by_child(data, "a picture")
+def small_jpeg(data: bytes, width: int = WIDTH) -> bytes | None:
+    """A JPEG of this width or less of a larger one; None if it cannot be decoded."""
+    return _made_by_child(data, "a picture", width)
 
 
-def _made_by_child(data: bytes, name: str) -> bytes | None:
-    command = [sys.executable, "-I", str(CHILD), str(WIDTH)]
+def _made_by_child(data: bytes, name: str, width: int = WIDTH) -> bytes | None:
+    command = [sys.executable, "-I", str(CHILD), str(width)]
     try:
         result = subprocess.run(  # nosec B603 (no shell, and nothing of a request in it)
             command, input=data, capture_output=True, timeout=TIMEOUT, check=False

@@ -12,7 +12,8 @@ from tests.store.postgres import Cluster
 
 TABLES = (
     "outages, link_days, schedules, segments, recordings, preferences, audit, tokens, sessions, "
-    "grants, users, schedule_plans, camera_plans, stills, missed_stills, still_intervals"
+    "grants, users, schedule_plans, camera_plans, stills, missed_stills, still_intervals, "
+    "health_settings, health_courses, health_pictures"
 )
 
 

@@ -1,0 +1,228 @@
+"""Picture health of all cameras, as pages and the API use it."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from fleet.kinds import CAMERA, shown_as
+from fleet.labels import fact
+from fleet.model import Device, Fleet, Invalid, NotFound
+from fleet.pictures import NotTaken, TakenPicture
+from fleet.status import DOWN, Rules, status
+from picture_health.camera_health import (
+    CameraHealth,
+    CameraSettings,
+    KeptPicture,
+    OpenFault,
+    State,
+    Suspicion,
+)
+from picture_health.camera_settings import HealthSettings
+from picture_health.judging import LIMITS
+from picture_health.kept_pictures import KeptPictures
+from picture_health.measuring import NOT_INSTALLED, is_available
+from picture_health.model import FAULTS
+from picture_health.sampling import TIMEOUT, Sampling, Watched, open_faults
+
+MOST_REFERENCES, MOST_EXPECTED = 4, 8
+"""Pictures of one camera."""
+LATE = 3
+"""Intervals without a sample, after which the newest one says nothing about now."""
+LATE_SECONDS = 120.0
+"""The same for short intervals."""
+FITS = "It shows a picture that you expect."
+OFFLINE = "The camera is offline."
+NOT_A_CAMERA = "Only cameras are sampled."
+RETIRED = "The camera is retired."
+TURNED_OFF = "Turned off for this camera."
+TURNS = "Turned off by itself: the camera can turn. Turn it on if it stays where it is."
+NO_INTERVAL = "PICTURE_HEALTH_INTERVAL is 0, and this camera has no interval of its own."
+
+
+class PictureHealth:
+    """What is known of each camera, and what people change. Numbers of merged records lead to the
+    record that stays. Methods raise NotFound for a device that does not exist, and Unreachable
+    where they write or read pictures."""
+
+    def __init__(
+        self,
+        settings: HealthSettings,
+        kept: KeptPictures,
+        sampling: Sampling,
+        fleet: Callable[[], Fleet],
+        rules: Callable[[], Rules],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.sampling = sampling
+        self._settings = settings
+        self._kept = kept
+        self._fleet = fleet
+        self._rules = rules
+        self._clock = clock
+
+    # -- what is known -------------------------------------------------------------------
+
+    def of(self, device_id: int) -> CameraHealth:
+        """The health of a camera now."""
+        return self._health(self._device(device_id), self._rules())
+
+    def all(self) -> Mapping[int, CameraHealth]:
+        """The health of every camera that is not retired; without a question to the database."""
+        rules = self._rules()
+        return {
+            device.id: self._health(device, rules)
+            for device in self._fleet().devices.values()
+            if not device.retired_at and shown_as(device.kind) == CAMERA
+        }
+
+    def why_off(self, device: Device) -> str:
+        """Why a device is not sampled by itself, in a sentence; empty if it is."""
+        settings = self._settings.of(device.id)
+        if shown_as(device.kind) != CAMERA:
+            return NOT_A_CAMERA
+        if device.retired_at:
+            return RETIRED
+        if not is_available():
+            return f"{NOT_INSTALLED.reason}."
+        if settings.mode == "off":
+            return TURNED_OFF
+        if settings.mode == "auto" and fact(device, "ptz") is True:
+            return TURNS
+        return "" if self._settings.interval_of(device.id) else NO_INTERVAL
+
+    def expected_until(self, device_id: int) -> datetime | None:
+        """When the expected hours end in which a camera is now; None if it is in none."""
+        return self._settings.expected_until(device_id, self._clock())
+
+    def is_offline(self, device: Device) -> bool:
+        """True for a camera whose picture cannot be had."""
+        return status(device, self._fleet().devices, self._clock(), self._rules()) in DOWN
+
+    def newest_picture(self, device_id: int) -> TakenPicture | None:
+        """The newest sample of a camera with a suspicion or finding, or that was checked a moment
+        ago; None for the others."""
+        return self.sampling.newest.of(self._device(device_id).id)
+
+    def picture(self, device_id: int, picture_id: int) -> KeptPicture:
+        """A picture that is kept, with its data. Raises NotFound."""
+        return self._kept.find(self._device(device_id).id, picture_id)
+
+    # -- what people do ------------------------------------------------------------------
+
+    def check(self, device_id: int, timeout: float = TIMEOUT) -> CameraHealth:
+        """Sample a camera now. Raises NotTaken."""
+        device = self._device(device_id)
+        if reason := self.why_off(device):
+            raise NotTaken(reason, "Turn on picture health for this camera first.")
+        self.sampling.sample(device.id, timeout, keeps=True)
+        return self.of(device.id)
+
+    def set_settings(self, device_id: int, changes: Mapping[str, Any]) -> CameraSettings:
+        """Change some settings: `mode`, `sensitivity`, `interval`, `repeats`, `expected_hours`.
+        Raises Invalid."""
+        device = self._device(device_id)
+        settings = self._settings.change(device.id, changes)
+        if settings.repeats:
+            self.sampling.end(device.id, ["frozen"])
+        self.settle(device)
+        return settings
+
+    def settle(self, device: Device) -> None:
+        """End the findings of a camera that is off, or in its expected hours."""
+        if self.why_off(device):
+            self.sampling.end(device.id, FAULTS, {"unknown": True})
+        elif self.expected_until(device.id):
+            self.sampling.end(device.id, FAULTS)
+
+    def add_reference(
+        self, device_id: int, by: str, picture: TakenPicture | None = None
+    ) -> KeptPicture:
+        """Say that a picture is normal; None: the picture of now. A finding that it explains ends
+        at once. Raises Invalid and NotTaken."""
+        device = self._device(device_id).id
+        if len(self._kept.of(device, "reference")) >= MOST_REFERENCES:
+            raise Invalid(
+                f"There are {MOST_REFERENCES} reference pictures already", "Remove one first."
+            )
+        picture = picture or self.sampling.taken(device)
+        sample = self.sampling.measured(picture)
+        kept = self._kept.add(self._kept.scaled(device, picture, sample, "reference", by))
+        self.sampling.end(device, ["blurred", "covered", "moved"])
+        return kept
+
+    def expect(self, device_id: int, by: str, picture_id: int | None = None) -> KeptPicture:
+        """Say that a picture is not to be reported: one that raised a finding, or None for the
+        picture of now. Its findings end at once. Raises Invalid, NotTaken and NotFound."""
+        device = self._device(device_id).id
+        if len(self._kept.of(device, "expected")) >= MOST_EXPECTED:
+            raise Invalid(
+                f"There are {MOST_EXPECTED} expected pictures already", "Remove one first."
+            )
+        if picture_id is None:
+            picture = self.sampling.newest.of(device) or self.sampling.taken(device)
+            sample = self.sampling.measured(picture)
+            made = self._kept.scaled(device, picture, sample, "expected", by)
+        else:
+            made = self._kept.copied(device, picture_id, "expected", by)
+        kept = self._kept.add(made)
+        self.sampling.end(device, FAULTS)
+        return kept
+
+    def remove_picture(self, device_id: int, picture_id: int) -> KeptPicture:
+        """Delete a reference or an expected picture. Raises NotFound, and Invalid for one that
+        raised a finding."""
+        return self._kept.remove(self._device(device_id).id, picture_id)
+
+    # -- one camera ----------------------------------------------------------------------
+
+    def _device(self, device_id: int) -> Device:
+        fleet = self._fleet()
+        device = fleet.devices.get(fleet.redirects.get(device_id, device_id))
+        if device is None:
+            raise NotFound(f"Device {device_id} does not exist", "Reload the page.")
+        return device
+
+    def _health(self, device: Device, rules: Rules) -> CameraHealth:
+        watched, settings = self.sampling.watched(device.id), self._settings.of(device.id)
+        evidence = {each.fault: each.id for each in self._kept.of(device.id, "evidence")}
+        needed = LIMITS[settings.sensitivity].in_a_row
+        state, reason = self._state(device, watched, rules)
+        course = watched.course
+        return CameraHealth(
+            device=device.id,
+            state=state,
+            reason=reason,
+            sampled_at=watched.sampled_at,
+            settings=settings,
+            faults=tuple(
+                OpenFault(fault, since, evidence.get(fault))
+                for fault, since in open_faults(device).items()
+            ),
+            suspected=tuple(
+                Suspicion(fault, count, needed)
+                for fault, count in course.showing.items()
+                if fault not in course.findings
+            ),
+            references=self._kept.of(device.id, "reference"),
+            expected_pictures=self._kept.of(device.id, "expected"),
+        )
+
+    def _state(self, device: Device, watched: Watched, rules: Rules) -> tuple[State, str]:
+        """The state of a camera, and why it is off, unknown or expected."""
+        if reason := self.why_off(device):
+            return "off", reason
+        if until := self.expected_until(device.id):
+            return (
+                "expected",
+                f"In its expected hours until {until.astimezone(self._settings.zone()):%H:%M}.",
+            )
+        if status(device, self._fleet().devices, self._clock(), rules) in DOWN:
+            return "unknown", OFFLINE
+        age, interval = self.sampling.age(device.id), self._settings.interval_of(device.id)
+        if watched.course.health == "unknown":
+            return "unknown", watched.reason
+        if age is None or age > max(LATE * interval, LATE_SECONDS):
+            return "unknown", f"The newest sample is older than {LATE} intervals."
+        if watched.fits_expected:
+            return "expected", FITS
+        return watched.course.health, ""

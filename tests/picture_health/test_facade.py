@@ -1,0 +1,127 @@
+"""Picture health of a camera: what is known, what people set, and the pictures that are kept."""
+
+from dataclasses import replace
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from fleet.model import Invalid, NotFound
+from fleet.pictures import NotTaken, TakenPicture, jpeg_size
+from picture_health import health_rows
+from picture_health.camera_health import CameraSettings
+from picture_health.expected_hours import ExpectedHours
+from picture_health.measuring import Measuring
+from tests.picture_health.clinic import NOON, Clinic, scene
+from tests.picture_health.scenes import Moment
+
+NIGHT = {"days": [4, 0, 4], "starts": "22:00", "ends": "06:00"}
+
+
+def test_settings_pictures_and_courses_are_there_after_a_restart(
+    engine: Engine, measuring: Measuring
+) -> None:
+    clinic = Clinic(engine, measuring)
+    changes = {"mode": "on", "sensitivity": "high", "interval": 60, "repeats": True}
+    clinic.health.set_settings(1, {**changes, "expected_hours": [NIGHT]})
+    hours = (ExpectedHours((0, 4), time(22), time(6)),)
+    assert clinic.health.of(1).settings == CameraSettings("on", "high", 60, True, hours)
+    assert clinic.check() == "healthy"
+    reference = clinic.health.add_reference(1, "otto")
+    clinic.answers[1] = clinic.view("black")
+    assert clinic.check(2) == "faulty"
+    fault = clinic.health.of(1).faults[0]
+    assert fault.picture_id
+    before = clinic.sampling.watched(1).course
+    clinic.sampling.stop()
+    clinic.start()
+    health = clinic.health.of(1)
+    assert (health.state, health.faults) == ("unknown", (fault,))
+    assert health.settings == CameraSettings("on", "high", 60, True, hours)
+    assert health.references == (reference,)
+    assert health.sampled_at == clinic.now
+    after = clinic.sampling.watched(1).course
+    assert (after.findings, after.anchor) == (before.findings, before.anchor)
+    assert (after.showing, after.clear) == (before.showing, before.clear)
+    assert clinic.check() == "faulty"
+    assert clinic.health.of(1).faults == (fault,)
+    clinic.answers[1] = clinic.view()
+    assert clinic.check(2) == "healthy"
+    assert clinic.health.picture(1, fault.picture_id).data, "the link of the event works"
+    assert health_rows.forget_evidence(engine, clinic.now) == 0
+    assert health_rows.forget_evidence(engine, clinic.now + timedelta(seconds=1)) == 1
+    with pytest.raises(NotFound):
+        clinic.health.picture(1, fault.picture_id)
+    assert health_rows.devices(engine) == {1}
+    health_rows.remove_devices(engine, [1])
+    assert health_rows.devices(engine) == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"mode": "maybe"}, "mode"),
+        ({"sensitivity": None}, "sensitivity"),
+        ({"interval": 29}, "interval"),
+        ({"interval": True}, "interval"),
+        ({"interval": 86_401}, "interval"),
+        ({"repeats": 1}, "repeats"),
+        ({"hours": []}, "hours"),
+        ({"expected_hours": {}}, "expected_hours"),
+        ({"expected_hours": [NIGHT] * 21}, "expected_hours"),
+        ({"expected_hours": [{**NIGHT, "days": []}]}, "expected_hours"),
+        ({"expected_hours": [{**NIGHT, "days": [7]}]}, "expected_hours"),
+        ({"expected_hours": [{**NIGHT, "ends": "24:00"}]}, "expected_hours"),
+        ({"expected_hours": [{**NIGHT, "ends": None}]}, "expected_hours"),
+        ({"expected_hours": [{**NIGHT, "zone": "UTC"}]}, "expected_hours"),
+    ],
+)
+def test_a_bad_setting_is_refused_by_its_name_and_nothing_changes(
+    clinic: Clinic, changes: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        clinic.health.set_settings(1, {"mode": "off", **changes})
+    assert refused.value.field == field
+    assert clinic.health.of(1).settings == CameraSettings()
+
+
+def test_pictures_are_kept_small_and_few_and_are_only_of_their_camera(clinic: Clinic) -> None:
+    health = clinic.health
+    large = scene(1).jpeg(Moment(1))
+    first = health.add_reference(1, "otto", TakenPicture(large, 640, 360, NOON, "snapshot"))
+    assert (first.width, first.height, first.at, first.by) == (640, 360, NOON, "otto")
+    assert jpeg_size(health.picture(1, first.id).data) == (640, 360)
+    for _ in range(3):
+        health.add_reference(1, "otto")
+    with pytest.raises(Invalid, match="4 reference pictures already"):
+        health.add_reference(1, "otto")
+    with pytest.raises(NotFound):
+        health.picture(2, first.id)
+    with pytest.raises(NotFound):
+        health.remove_picture(2, first.id)
+    health.remove_picture(1, first.id)
+    assert len(health.of(1).references) == 3
+    with pytest.raises(NotFound):
+        health.remove_picture(1, first.id)
+    with pytest.raises(NotTaken, match="not a JPEG|cannot be decoded"):
+        health.add_reference(1, "otto", TakenPicture(b"nothing", 64, 48, NOON, "snapshot"))
+    for _ in range(8):
+        health.expect(1, "otto")
+    with pytest.raises(Invalid, match="8 expected pictures already"):
+        health.expect(1, "otto")
+    with pytest.raises(NotFound):
+        health.of(99)
+
+
+def test_pictures_follow_a_merge_and_come_back_with_a_split(clinic: Clinic) -> None:
+    reference = clinic.health.add_reference(1, "otto")
+    whole = clinic.story.fleet
+    rest = {id: device for id, device in whole.devices.items() if id != 1}
+    clinic.story.fleet = replace(whole, devices=rest, redirects={1: 2})
+    assert clinic.health.of(1).device == 2
+    assert clinic.health.of(2).references == (reference,)
+    assert clinic.health.picture(2, reference.id).data
+    clinic.story.fleet = whole
+    assert clinic.health.of(2).references == ()
+    assert clinic.health.of(1).references == (reference,)
