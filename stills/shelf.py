@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from itertools import chain
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from fleet.model import Fleet, Invalid
@@ -33,6 +34,8 @@ FIRST_DAY, LAST_DAY = date(1969, 12, 31), date(2199, 12, 31)
 MOST_FAILED = 1000
 MOST_ROOMS = 3
 """Times that room is made for one still on a full disk."""
+FAILED_REST = 600.0
+"""Seconds until a thumbnail that could not be made is tried again: the machine may be slow now."""
 FARTHEST = timedelta(days=365)
 """How far a clock in doubt can be ahead of the newest still, and be right."""
 
@@ -56,6 +59,7 @@ class Shelf:
         doubt: Callable[[], str],
         make_thumbnail: Callable[[bytes], bytes | None],
         prove: Callable[[], str] = lambda: "",
+        timer: Callable[[], float] = monotonic,
     ) -> None:
         self.engine = engine
         self.files = files
@@ -68,7 +72,8 @@ class Shelf:
         self._make_thumbnail = make_thumbnail
         self._prove = prove
         self._turns = BoundedSemaphore(THUMBNAILS_AT_ONCE)
-        self._failed: set[int] = set()
+        self._timer = timer
+        self._failed: dict[int, float] = {}
         self._lock = Lock()
         self._newest: dict[int, Still] | None = None
 
@@ -251,16 +256,23 @@ class Shelf:
     def thumbnail(self, still: Still) -> bytes | None:
         """A JPEG of 320 pixels width or less, made when it is first asked for; None if there is no
         file, it cannot be decoded, or too many are being made."""
-        with suppress(OSError):
-            return self.files.thumbnail_path(still).read_bytes()
-        if still.id in self._failed or not self._turns.acquire(timeout=THUMBNAIL_WAIT):
+        if small := self._kept_thumbnail(still):
+            return small
+        if self._timer() < self._failed.get(still.id, 0.0):
+            return None
+        if not self._turns.acquire(timeout=THUMBNAIL_WAIT):
             return None
         try:
-            return self._made(still)
+            return self._kept_thumbnail(still) or self._made_thumbnail(still)
         finally:
             self._turns.release()
 
-    def _made(self, still: Still) -> bytes | None:
+    def _kept_thumbnail(self, still: Still) -> bytes | None:
+        with suppress(OSError):
+            return self.files.thumbnail_path(still).read_bytes()
+        return None
+
+    def _made_thumbnail(self, still: Still) -> bytes | None:
         try:
             data = self.files.path(still).read_bytes()
         except OSError:
@@ -270,7 +282,7 @@ class Shelf:
             with self._lock:
                 if len(self._failed) >= MOST_FAILED:
                     self._failed.clear()
-                self._failed.add(still.id)
+                self._failed[still.id] = self._timer() + FAILED_REST
             return None
         local = still.taken_at.astimezone(self._zone())
         small = stamped(small, local, still.clock_known, kept_of(data))

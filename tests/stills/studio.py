@@ -71,6 +71,7 @@ class Studio:
             lambda: self.doubt,
             lambda data: None,
             lambda: self.trouble,
+            lambda: self.seconds,
         )
         self.keeping = StillKeeping(
             self.engine,

@@ -13,8 +13,9 @@ import pytest
 
 from fleet.pictures import jpeg_size
 from stills.exif import NO_CLOCK, Kept, kept_of, stamped
-from stills.shelf import Shelf
+from stills.shelf import FAILED_REST, Shelf
 from stills.taking import STREAM
+from tests.home import until
 from tests.stills.studio import BERLIN, SCAN, Studio, frame, jpeg
 from video.thumbnails import small_jpeg
 
@@ -122,3 +123,21 @@ def test_a_picture_that_cannot_be_decoded_has_no_thumbnail(studio: Studio, shelf
     studio.answers[STREAM, 1] = b"\xff\xd8" + frame(64, 48, ARITHMETIC) + SCAN + b"\xff\xd9"
     still = studio.stills.take(1)
     assert shelf.thumbnail(still) is None
+
+
+def test_a_thumbnail_that_could_not_be_made_is_tried_again_later(studio: Studio) -> None:
+    made: list[bytes | None] = []
+
+    def make(_data: bytes) -> bytes | None:
+        made.append(None if studio.seconds < FAILED_REST else jpeg(32, 24))
+        return made[-1]
+
+    studio.shelf._make_thumbnail = make
+    still = studio.stills.take(1)
+    until(lambda: studio.shelf._failed)
+    assert studio.shelf.thumbnail(still) is None
+    tries = len(made)
+    assert studio.shelf.thumbnail(still) is None
+    assert len(made) == tries
+    studio.forward(seconds=FAILED_REST)
+    assert studio.shelf.thumbnail(still)
