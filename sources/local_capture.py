@@ -179,11 +179,10 @@ class LocalCameras(Package):
         self._processes.stop()
 
     def _begun(self, key: str) -> _Capture:
-        """The capture of this camera that is under way, or a new one."""
+        """The capture of this camera that is under way or stuck, or a new one."""
         with self._lock:
             capture = self._captures.get(key)
-            is_stuck = capture is not None and capture.process is not None
-            if capture and (not capture.done.is_set() or (is_stuck and _is_alive(capture))):
+            if capture and (not capture.done.is_set() or _is_alive(capture)):
                 return capture
             capture = self._captures[key] = _Capture()
         Thread(target=self._run, args=(key, capture), name="camera", daemon=True).start()
@@ -195,6 +194,13 @@ class LocalCameras(Package):
             self._note(key, capture, code)
         finally:
             capture.done.set()
+            self._forget(key, capture)
+
+    def _forget(self, key: str, capture: _Capture) -> None:
+        """Keep no picture once it was given to those who waited, only a process that is stuck."""
+        with self._lock:
+            if self._captures.get(key) is capture and not _is_alive(capture):
+                del self._captures[key]
 
     def _attempt(self, key: str, capture: _Capture) -> str:
         """Take the picture; the code of the trouble that prevents it."""

@@ -14,6 +14,7 @@ from fleet.pictures import NotOffered, NotTaken
 from sources import local_cameras
 from sources.camera_process import ENVIRONMENT, Limits
 from sources.local_capture import HALF_NOTE, Mounting, Timing
+from tests.home import until
 from tests.sources.pi_stand_in import (
     FULL,
     NOW,
@@ -124,7 +125,9 @@ def test_a_library_that_fails_is_told_once_until_it_works(computer: Computer) ->
 
 def test_a_still_has_the_full_resolution_and_waits_for_the_exposure(computer: Computer) -> None:
     computer.plan(FULL)
-    picture = computer.cameras().capture(1, 60)
+    cameras = computer.cameras()
+    picture = cameras.capture(1, 60)
+    until(lambda: not cameras._captures, what="no picture is kept in memory")
     assert (picture.width, picture.height) == FULL
     assert (picture.way, picture.taken_at, picture.notes) == ("pi", NOW, ())
     assert corners(picture)[0][0] > 100
