@@ -139,6 +139,10 @@ class GuardedProbes:
         is_safe = not allowance.refusals and is_known_to_work(access)
         before_login = send_freely if is_safe else partial(attempts.spend, self._keep)
         target = replace(target, digest_only=not may_use_basic, before_login=before_login)
+        if is_safe:
+            # Its refusals are nowhere yet; those of others were written before they were sent.
+            note = partial(self.gate.note_running, device, source.name, access)
+            target = replace(target, after_refusal=note)
         judge = partial(self.gate.judged, device, source.name, access, allowance, self._clock())
         try:
             reports = judge(await self._probe(source, entry, access, target))
@@ -208,8 +212,11 @@ class GuardedProbes:
         """The reports of one probe without the passwords of the access, which a device may repeat
         also when it was asked without them. Raises whatever ProbeTasks.run does."""
         texts = self._secret_texts(access)
-        with HiddenErrors(texts, target.key):
-            reports = await self._probes.run(source, entry.question, target)
+        try:
+            with HiddenErrors(texts, target.key):
+                reports = await self._probes.run(source, entry.question, target)
+        finally:
+            self.gate.end_running(entry.question)
         return hidden_reports(reports, texts, target.key)
 
     def _secret_texts(self, access: Access) -> SecretTexts:

@@ -102,6 +102,8 @@ class LoginGate:
         self._refused = refused
         self._unseal = unseal
         self._newest: dict[Question, _Spent] = {}
+        self._running: dict[Question, int] = {}
+        """Refusals that questions have seen whose answer is not judged yet."""
         self._outlived: dict[Question, int] = {}
         """Refusals after which the same login worked for another source."""
         self._refused_sets = RefusedSets()
@@ -158,6 +160,7 @@ class LoginGate:
 
     def spend(self, device: Device, source: str, number: int) -> list[Report]:
         """Count logins that were refused beside a question; what keeps their number."""
+        self.end_running((device.id, source))
         known, login = self._spent(device, source), self._resolved(device, source)
         if sent := self._sent(device, source, login):
             self._refused.spend(sent, number)
@@ -173,6 +176,16 @@ class LoginGate:
         refused for a moment longer, which the next question of the turn must not see."""
         left = self._spent(device, source).attempts_left
         self._newest[device.id, source] = _Spent(device.access[source], refusals, left)
+
+    def note_running(self, device: Device, source: str, login: Access, refusals: int) -> bool:
+        """Count what a question was refused so far, for others that log in at the same time; True
+        if it may send its login once more."""
+        self._running[device.id, source] = refusals
+        return self.allowance(device, source, login).may_login
+
+    def end_running(self, question: Question) -> None:
+        """Forget what a question noted: its answer counts now."""
+        self._running.pop(question, None)
 
     def trial_allowance(self, sent: SentLogin) -> Allowance:
         """What a trial of this login may cost at this address. A login that works is free, and one
@@ -248,6 +261,7 @@ class LoginGate:
     def forget(self, question: Question) -> None:
         """Forget a device that is not asked any more."""
         self._newest.pop(question, None)
+        self._running.pop(question, None)
         self._outlived.pop(question, None)
         for place, questions in [*self._refused_at.items()]:
             questions.discard(question)
@@ -335,8 +349,9 @@ class LoginGate:
                     yield device, source
 
     def _member(self, device: Device, source: str, login: Access) -> _Member:
-        state = self._spent(device, source)
-        return _Member((device.id, source), login, state.refusals, state.attempts_left)
+        state, running = self._spent(device, source), self._running.get((device.id, source), 0)
+        refusals = state.refusals + running
+        return _Member((device.id, source), login, refusals, state.attempts_left)
 
     def _members(self, device: Device, source: str, login: Access) -> Iterator[_Member]:
         """Everything else that spent attempts of this login: under its user name at the device, or
@@ -358,10 +373,11 @@ class LoginGate:
         if device is None or source not in device.access:
             return None
         state = self._spent(device, source)
-        if not state.refusals and state.attempts_left is None:
+        running = self._running.get((id, source), 0)
+        if not (state.refusals or running) and state.attempts_left is None:
             return None
         login = self._resolved(device, source)
-        return _Member((id, source), login, state.refusals, state.attempts_left)
+        return _Member((id, source), login, state.refusals + running, state.attempts_left)
 
     def _beside(self, device: Device, login: Access) -> set[Question]:
         """Everything that is asked at the same host and port."""

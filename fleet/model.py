@@ -28,6 +28,11 @@ async def send_freely() -> None:
     """The `before_login` of a target whose login is known to work, or is given by a person."""
 
 
+def always(_refusals: int) -> bool:
+    """The `after_refusal` of a target that nothing else asks meanwhile."""
+    return True
+
+
 class NoAnswer(Exception):
     """The device did not answer, or not in its protocol. The Scanner turns it into a Miss."""
 
@@ -84,7 +89,9 @@ class Target:
     keeps an attempt for where the login works.
     `has_stream_path`: a person or the device gave the path of each of its streams.
     `before_login` is awaited before each login that was not accepted in this probe is sent; then
-    that login is on disk as a refused one, until the answer tells.
+    that login is on disk as a refused one, until the answer tells. `after_refusal` is called at
+    once with the refusals of this probe since the login was accepted last; if it returns False,
+    others were refused meanwhile, and no login may be sent.
     """
 
     site: str
@@ -113,6 +120,7 @@ class Target:
     before_login: Callable[[], Awaitable[None]] = field(
         default=send_freely, repr=False, compare=False
     )
+    after_refusal: Callable[[int], bool] = field(default=always, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,10 @@ class Logins:
     """Another port wanted the password in a form that reveals it."""
     was_refused: bool = False
     """The device refused this login since it accepted it last."""
+    refused_now: int = 0
+    """The refusals of this probe since then."""
+    may_go_on: bool = True
+    """False once others that use this login were refused, too."""
     unproven: int = 0
     """Answers to a login that were neither a success nor a refusal."""
     is_nonce_single: bool = False
@@ -95,7 +99,8 @@ class Logins:
     @property
     def has_budget(self) -> bool:
         """True if one more password may be tried."""
-        return self.may_login and not is_spent(self.refusals, self.attempts_left)
+        is_allowed = self.may_login and self.may_go_on
+        return is_allowed and not is_spent(self.refusals, self.attempts_left)
 
     @property
     def method(self) -> str:
@@ -150,6 +155,7 @@ class Conversation:
         self.session = session
         self.clock = clock
         self.before_login = target.before_login
+        self._after_refusal = target.after_refusal
         self.logins = logins_of(target)
         self.port = target.port or SCHEMES["https" if target.options.get("tls") else "http"]
         self.fingerprint: str | None = None
@@ -205,11 +211,11 @@ class Conversation:
             if response.status == 401 and self._renew(is_silent=False):
                 response = await self._send(operation)
         if self._is_refusal(response):
-            return await self._after_refusal(operation, response)
+            return await self._asked_again(operation, response)
         self._refused_in_a_row[place.port] = 0
         return response
 
-    async def _after_refusal(self, operation: Operation, response: Response) -> Response:
+    async def _asked_again(self, operation: Operation, response: Response) -> Response:
         """The response to an operation that was refused with a login that worked before."""
         logins, port = self.logins, operation.place.port
         is_outdated = response.status == 401 and self._renew(is_silent=True)
@@ -263,7 +269,6 @@ class Conversation:
             if response.is_success:
                 return response
             self._renew(is_silent=True)
-        await self.before_login()
         return await self._send(operation)
 
     async def _send_without_login(self, operation: Operation) -> Response:
@@ -403,14 +408,17 @@ class Conversation:
 
     def _accept(self, operation: Operation) -> None:
         logins = self.logins
-        logins.outcome, logins.refusals = ACCEPTED, 0
+        logins.outcome, logins.refusals, logins.refused_now = ACCEPTED, 0, 0
         logins.attempts_left, logins.was_refused = None, False
+        self._after_refusal(0)
         self._refused_in_a_row[operation.place.port] = 0
 
     def _refused(self, response: Response) -> None:
         logins = self.logins
         logins.refusals += 1
+        logins.refused_now += 1
         logins.was_refused = True
+        logins.may_go_on = self._after_refusal(logins.refused_now)
         if response.attempts_left is not None:
             logins.attempts_left = response.attempts_left
 

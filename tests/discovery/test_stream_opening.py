@@ -14,11 +14,13 @@ from discovery import stream_opening
 from discovery.sessions import Stream as Session
 from discovery.stream_opening import StreamOpener
 from fleet.model import Access, Device, Edit
+from simulators.onvif import OnvifDevice, OnvifServers
 from simulators.rtsp import Accounts, RtspDevice, RtspServers, Stream
-from sources import rtsp
+from sources import onvif, rtsp
 from tests.discovery import listed as fleets
 from tests.discovery.engine import Engine
 from tests.gst_server import gst_server, needs_gst
+from tests.home import free_port
 from tests.sources import tls_servers
 from tests.sources.played import StreamReader
 from video.model import MAIN, SUB, NotOpened, OpenedStream, StreamKey
@@ -51,9 +53,9 @@ def opener(
 ) -> Iterator[tuple[Engine, StreamOpener]]:
     """An engine with one camera whose stream worked before, so that checks take no session, and
     what opens its streams. `more` are fields of the access, or `links` or other `fields` of the
-    device."""
+    device, or `others`: more sources."""
     links, seconds = more.pop("links", {}), more.pop("seconds", rtsp.TIMEOUT)
-    fields = more.pop("fields", {})
+    fields, others = more.pop("fields", {}), more.pop("others", ())
     login = {"username": USERNAME, "secret": "1", "secret_host": host}
     given = {**login, "worked_at": fleets.now(), **more}
     access = {"rtsp": Access(port=port, path=path, **given)}
@@ -66,7 +68,7 @@ def opener(
     )
     fleets.write_fleet(folder / "fleet.json", [replace(device, **fields)])
     source = rtsp.source(fleets.now, seconds)
-    engine = Engine(folder, fleets.now, source, unseal=lambda id: PASSWORD)  # type: ignore[arg-type]
+    engine = Engine(folder, fleets.now, source, *others, unseal=lambda id: PASSWORD)  # type: ignore[arg-type]
     try:
         yield engine, StreamOpener(engine.scanner)
     finally:
@@ -159,6 +161,43 @@ def test_a_changed_password_costs_two_refusals_for_checks_and_streams_together(
                 streams.open(key)
         outcomes = [attempt.outcome for attempt in camera.accounts.attempts]
         assert outcomes.count("wrong") == 2
+
+
+def test_a_changed_password_costs_two_refusals_also_beside_a_check_by_onvif(
+    tmp_path: Path, serve: Serve
+) -> None:
+    accounts = Accounts(USERNAME, PASSWORD, lock_after=3)
+    both = {"/stream1": Stream(), "/stream2": Stream()}
+    camera = RtspDevice("127.80.9.45", streams=both, accounts=accounts)
+    twin = OnvifDevice(camera.address, accounts=accounts)
+    serve(camera)
+    login = Access(username=USERNAME, secret="1", secret_host=camera.address)
+    access = {
+        "rtsp": replace(login, port=PORT, path="/stream1", worked_at=fleets.now()),
+        "onvif": replace(login, port=free_port()),
+    }
+    other = onvif.source(onvif.OnvifOptions(fleets.now))
+    more: dict[str, Any] = {"fields": {"access": access}, "others": (other,)}
+    with (
+        OnvifServers([twin], access["onvif"].port or 0),
+        opener(tmp_path, camera.address, **more) as (engine, streams),
+        ThreadPoolExecutor(1) as threads,
+    ):
+        engine.scanner.ask([1], ["rtsp", "onvif"])
+        with StreamReader(streams.open(LARGE)):
+            pass
+        streams.closed(LARGE)
+        assert until(lambda: not camera.open_connections)
+        accounts.password = "changed"
+        # It waits for WS-Discovery, which does not answer, while streams open.
+        check = threads.submit(engine.scanner.ask, [1], ["onvif"])
+        assert until(lambda: accounts.wrong == 1)
+        for key in (LARGE, SMALL):
+            with pytest.raises(NotOpened):
+                streams.open(key)
+        assert check.result(20)
+        engine.scanner.ask([1], ["rtsp", "onvif"])
+    assert accounts.wrong == 2
 
 
 def test_basic_that_was_accepted_a_moment_ago_is_used_by_whoever_asks_next(
