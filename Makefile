@@ -46,6 +46,8 @@ floors: .venv/.installed-dev ## draw the packages in docs/architecture.md from t
 torture: .venv/.installed-dev ## the long proofs: crashes, full disks, big fleets
 	@tests/run.sh -m torture $(ARGS)
 	@deploy/bare.sh
+	@PAGE=pi64 deploy/bare.sh
+	@PAGE=pi32 deploy/bare.sh
 
 bare: ## build a bare Debian and run only README.md's commands there
 	@deploy/bare.sh
@@ -57,6 +59,10 @@ lock: setup ## write the locked requirement files again
 	$(compile) requirements-scale.in --output-file requirements-scale.txt
 	$(compile) requirements-dev.in --output-file requirements-dev.txt
 	$(compile) requirements-pi.in --output-file requirements-pi.txt
+	$(compile) --no-deps requirements-apt.in --output-file requirements-apt.txt
+	@echo "Checking that each package has a wheel for a Raspberry Pi with 64 bits ..."
+	$(python) -m uv pip install --quiet --dry-run --target .venv/pi --only-binary :all: --require-hashes \
+		--python-platform aarch64-manylinux_2_36 --python-version 3.11 --requirement requirements.txt
 
 compile = $(python) -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE)

@@ -1,11 +1,23 @@
 #!/bin/sh
-# Builds a bare Debian root and types only what README.md says: is it enough there?
+# Builds a bare Debian root and types only what a page says: is it enough there?
 # Usage: deploy/bare.sh [run] [test]      both when nothing is named; needs root and debootstrap
 # SUITE=trixie tries another release. The packages come from this machine's own mirrors.
+# PAGE=pi64 and PAGE=pi32 type the commands of docs/raspberry-pi.md instead of README.md's, and run only;
+# picamera2 is left out, as Debian does not have it.
 set -eu
 cd "$(dirname "$0")/.."
+page=${PAGE:-readme}
 suite=${SUITE:-bookworm}
 steps=${*:-run test}
+file=docs/raspberry-pi.md
+packages=
+case $page in
+readme) file=README.md heading=Install ;;
+pi64) heading=64-bit steps=run ;;
+# Debian 13 has all the packages. On this processor they are chosen only when that is said.
+pi32) heading=32-bit suite=trixie steps=run packages=apt ;;
+*) echo "PAGE is readme, pi64 or pi32" >&2; exit 1 ;;
+esac
 
 refuse() {
     echo "$*" >&2
@@ -74,10 +86,10 @@ pip_option() {
     python3 -m pip config list 2>/dev/null | sed -n "s/^.*[.]$1='\(.*\)'\$/\1/p" | head -n 1
 }
 
-# The commands under README's "Install", up to the one that starts it.
+# The commands under the heading of the page, up to the one that starts it.
 install_commands() {
-    sed -n '/^## Install/,/^## /s/^    //p' README.md |
-        sed "s|<repository address>|/srv/camera-monitor.git|; s/sudo //g; /^make run/d"
+    sed -n "/^## $heading/,/^## /s/^    //p" $file | sed '/^make run/,$d' |
+        sed "s|<repository address>|/srv/camera-monitor.git|; s/sudo //g; s/ python3-picamera2//"
 }
 
 inside() {
@@ -94,7 +106,7 @@ typed() {
 try_run() {
     echo "\$ make run"
     port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    inside HOST=127.0.0.1 PORT="$port" EASY_IP_TARGETS=127.0.0.1 EASY4IP_SERVER=127.0.0.1:9 \
+    inside PACKAGES=$packages HOST=127.0.0.1 PORT="$port" EASY_IP_TARGETS=127.0.0.1 EASY4IP_SERVER=127.0.0.1:9 \
         setsid chroot "$root" sh -ec 'echo $$ >/run/server; cd /root/camera-monitor; exec make run' &
     limit=$(($(date +%s) + 600))
     until python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$port/')" 2>/dev/null; do
@@ -113,8 +125,8 @@ echo "Building a bare Debian ($suite) ..."
 build_root
 write_pip_config
 install_commands >"$root/commands"
-[ -s "$root/commands" ] || refuse "README.md has no commands under \"## Install\""
-echo "Built after $(since_start). Now what README.md says:"
+[ -s "$root/commands" ] || refuse "$file has no commands under \"## $heading\""
+echo "Built after $(since_start). Now what $file says:"
 began=$(date +%s)
 cp "$root/commands" "$root/root/install.sh"
 sed 's/^/$ /' "$root/commands"
@@ -126,4 +138,4 @@ for step in $steps; do
     *) refuse "Usage: deploy/bare.sh [run] [test]" ;;
     esac
 done
-echo "A bare Debian ($suite) with README.md's commands is enough: $steps, after $(since_start)."
+echo "A bare Debian ($suite) with the commands of $file ($heading) is enough: $steps, after $(since_start)."

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes .venv from the locked requirement files; safe to repeat, and to interrupt.
 # Usage: deploy/setup.sh [run|test]      run: what the product needs; test: what its tests need too
+# PACKAGES=apt takes Debian's packages instead of PyPI's, as on 32-bit ARM.
 set -eu
 cd "$(dirname "$0")/.."
 venv=.venv/bin/python
@@ -35,11 +36,45 @@ make_venv() {
         refuse "$python cannot make virtual environments: sudo apt install $(basename "$python")-venv"
     # Debian's picamera2 brings libcamera, which PyPI does not have.
     system=
-    if "$python" -c 'import importlib.util as i, sys; sys.exit(not i.find_spec("picamera2"))'; then
+    if uses_apt; then
+        system=--system-site-packages
+    elif "$python" -c 'import importlib.util as i, sys; sys.exit(not i.find_spec("picamera2"))'; then
         system=--system-site-packages
     fi
     rm -f .venv/.installed .venv/.installed-dev
     "$python" -m venv --clear $system .venv
+}
+
+# PyPI has no wheels for 32-bit ARM, and compiling them takes hours.
+uses_apt() {
+    [ "${PACKAGES:-}" = apt ] || "$(find_python)" -c '
+import platform, sys
+sys.exit(sys.maxsize > 2**32 or not platform.machine().startswith(("arm", "aarch64")))'
+}
+
+# Only what apt does not have comes from PyPI. Refuses with the command that installs the rest.
+install_beside_apt() {
+    missing=$("$venv" -c '
+import re, sys
+from importlib.metadata import PackageNotFoundError, version
+def numbers(text):
+    return [int(number) for number in re.findall("[0-9]+", text)]
+for line in sys.stdin:
+    name, oldest, package = (line.split() + [""] * 3)[:3]
+    if name.startswith("#"):
+        continue
+    try:
+        is_there = numbers(version(name)) >= numbers(oldest)
+    except PackageNotFoundError:
+        is_there = False
+    if not is_there:
+        print(package)' <deploy/apt-packages.txt | xargs)
+    [ -z "$missing" ] || refuse "These packages of Debian 13 or Raspberry Pi OS (Trixie) are missing or too old:
+sudo apt install --no-install-recommends $missing
+Then repeat the same command."
+    "$venv" -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
+        -r requirements-apt.txt || refuse "gunicorn and zxcvbn could not be installed
+(the reason is above). Connect this machine to the internet, then repeat the same command."
 }
 
 # uv does not read pip's configuration: hand it over, so that a mirror, a proxy or a private
@@ -107,6 +142,12 @@ keep_live_files_out_of_git() {
 command -v make >/dev/null || refuse "make is needed: sudo apt install make"
 echo "Installing Python packages into .venv ..."
 venv_is_sound || make_venv
+if [ "${1:-run}" = run ] && uses_apt; then
+    install_beside_apt
+    keep_live_files_out_of_git
+    touch .venv/.installed
+    exit
+fi
 install_uv
 tell_uv_what_pip_knows
 case ${1:-run} in
