@@ -17,7 +17,7 @@ from fleet.queries import (
     store_of,
 )
 
-FACETS = ("tag", "model", "site", "store", "network", "source")
+FACETS = ("finding", "tag", "model", "site", "store", "network", "source")
 """The filters that are chosen from values that exist."""
 
 

@@ -42,6 +42,7 @@ VALUES: dict[str, ValuesOf] = {
     "model": lambda device: _texts(labels.fact(device, "model")),
     "site": lambda device: (device.site,),
     "source": lambda device: device.states.keys() | device.facts.keys(),
+    "finding": lambda device: {fault.kind for fault in device.findings},
 }
 """By the name of a filter, the values of a device of which one must be the filter's."""
 
@@ -65,6 +66,7 @@ class DeviceFilter:
     network: str = ""
     credentials: str = ""
     source: str = ""
+    finding: str = ""
     channels_of: int | None = None
     findings: bool = False
     retired: bool = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fleet import labels, status
 from fleet.attention import ALL
 from fleet.model import DEFAULT_SITE
+from web.http import remedies
 from web.http.columns import BY_KEY
 from web.http.monitor import current_monitor
 from web.http.shapes.devices import ListQuery
@@ -13,6 +14,7 @@ from web.http.visible_fleet import visible_fleet
 from web.pages.attention_view import ATTENTION_TITLES
 
 TITLES = {
+    "finding": "Finding",
     "tag": "Tag",
     "model": "Model",
     "store": "Store",
@@ -27,6 +29,8 @@ def value_titles(name: str) -> Mapping[str, str]:
     """{value: title} of the values of a filter that people know by another name."""
     if name == "site":
         return {DEFAULT_SITE: labels.NO_SITE}
+    if name == "finding":
+        return {kind: title for kind, (title, _remedy) in remedies.FINDING_REMEDIES.items()}
     if name == "source":
         sources = current_monitor().scanner.sources.values()
         return {"workbook": "Workbook", **{source.name: source.title for source in sources}}

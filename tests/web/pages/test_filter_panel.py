@@ -1,9 +1,11 @@
 """The filter panel without script: values that exist, their counts, and links that choose them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
+from fleet.model import Finding
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
 from tests.web.browser import Browser, Element
@@ -164,3 +166,18 @@ def test_no_more_than_a_hundred_values_are_shown_and_the_others_are_counted(
     assert "30 more." in page.find_one("div", **{"class": "facets"}).text
     assert facets(page)["Store"] == ["Cork 130"]
     assert facets(browser.visit("/filters?find=s-130"))["Site"] == ["S-130 1"]
+
+
+def test_a_kind_of_finding_filters_by_its_title(home: Home, browser: Browser) -> None:
+    tracker, now = home.monitor.tracker, home.clock()
+    finding = Finding("id:2", "clock.drift", now, "its clock is 3 h ahead", "onvif")
+    tracker.apply([finding], now)
+    try:
+        page = browser.visit("/filters")
+        assert "Clock is wrong 1" in facets(page)["Finding"]
+        chosen = browser.visit(link_of(page, "Clock is wrong 1"))
+        assert listed(chosen) == ["Stage"]
+        assert "Finding: Clock is wrong" in chosen.text
+    finally:
+        tracker.apply([replace(finding, text="", cleared=True)], now)
+    assert "Clock is wrong 1" not in facets(browser.visit("/filters")).get("Finding", [])

@@ -46,6 +46,9 @@ class ListQuery(Query):
     source: str = Field(
         "", max_length=MAX_SOURCE, description="The name of a source that knows the device."
     )
+    finding: str = Field(
+        "", max_length=60, description="The kind of a finding that the device has."
+    )
     channels_of: int | None = Field(
         None, ge=1, le=2**62, description="The number of a recorder: only its channels."
     )
