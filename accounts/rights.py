@@ -50,6 +50,8 @@ RULES = {
     "still.view": _view_rule(),
     "still.take": _view_rule(),
     "still.edit": Rule("operator", "admin"),
+    "health.view": _view_rule(),
+    "health.edit": Rule("operator", "control"),
     "recording.view": _view_rule(),
     "recording.download": Rule("viewer", "view", "download", reads=True),
     "recording.share": Rule("viewer", "view", "download"),

@@ -128,7 +128,7 @@ REFUSED = (
     "there is nothing at this address",
     "these two are one",
     "they stand behind",
-    "this is no",
+    "this is no ",
     "this is not your password",
     "this machine is let in",
     "through the cloud",

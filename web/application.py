@@ -6,12 +6,14 @@ import web.api.coverage
 import web.api.credentials
 import web.api.devices
 import web.api.live
+import web.api.picture_health
 import web.api.stills
 import web.api.users
 import web.pages.coverage
 import web.pages.credentials
 import web.pages.events
 import web.pages.imports
+import web.pages.picture_health
 import web.pages.ranges
 import web.pages.recordings
 import web.pages.schedules
@@ -101,7 +103,8 @@ API = (
         scans,
         ranges,
     ),
-    *(web.api.stills, recordings, web.api.coverage, jobs, events, export, health, metrics),
+    *(web.api.stills, web.api.picture_health, recordings, web.api.coverage),
+    *(jobs, events, export, health, metrics),
     *(auth, web.api.users, web.api.credentials, keys, audit_log, openapi),
 )
 PAGES = (
@@ -118,6 +121,7 @@ PAGES = (
     saved_views,
     palette,
     web.pages.stills,
+    web.pages.picture_health,
     web.pages.events,
     web.pages.recordings,
     sites,

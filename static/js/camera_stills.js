@@ -5,7 +5,7 @@ import { updateTimes } from "./times.js";
 import { sentences } from "./toast.js";
 
 // A picture that cannot be loaded says so instead of looking broken.
-function markMissing() {
+export function markMissing() {
   for (const picture of document.querySelectorAll(".still-link img")) {
     picture.addEventListener("error", () => {
       const text = document.createElement("span");

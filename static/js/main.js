@@ -42,6 +42,8 @@ if (document.getElementById("wall")) import("./wall.js").then(({ wall }) => wall
 const tiles = document.querySelector(".wall-tiles");
 if (tiles) import("./wall_order.js").then(({ wallOrder }) => wallOrder(tiles), () => {});
 if (document.querySelector(".recordings")) import("./stills.js").then(({ stills }) => stills(), () => {});
+const health = document.getElementById("health");
+if (health?.dataset.camera) import("./picture_health.js").then(({ pictureHealth }) => pictureHealth(health), () => {});
 const enlarged = document.getElementById("enlarged");
 if (enlarged) {
   import("./camera_stills.js").then(({ enlarging, takeStills }) => {

@@ -47,6 +47,8 @@ TABLE: dict[str, tuple[str, dict[str, str], str]] = {
     "still.view": (*LOOK, "read operate"),
     "still.take": (*LOOK, "read operate"),
     "still.edit": (STAFF, {"admin": "gate -"}, "operate"),
+    "health.view": (*LOOK, "read operate"),
+    "health.edit": (STAFF, {"control": "gate -", "admin": "gate -"}, "operate"),
     "recording.view": (*LOOK, "read operate"),
     "recording.download": (EVERYBODY, WITH_RIGHT, "read operate"),
     "recording.share": (EVERYBODY, NOWHERE, "operate"),

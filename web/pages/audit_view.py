@@ -103,6 +103,18 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
             "still.interval": "Interval of stills changed",
         },
     ),
+    (
+        "Picture health",
+        "health.",
+        {
+            "health.viewed": "Picture health viewed",
+            "health.checked": "Picture judged",
+            "health.changed": "Picture health changed",
+            "health.reference": "Reference picture set",
+            "health.expected": "Expected picture set",
+            "health.removed": "Kept picture deleted",
+        },
+    ),
     ("Walls", "wall.", {"wall.shared": "Wall shared", "wall.unshared": "Link to a wall revoked"}),
     (
         "Server",

@@ -22,7 +22,7 @@ from video.recorded import MANUAL, Recording
 from web.http import live_views, remedies
 from web.http.monitor import Monitor
 from web.http.visible_fleet import can, visible_fleet
-from web.pages import event_groups, still_view
+from web.pages import event_groups, health_view, still_view
 from web.pages.connection_view import connections
 from web.pages.filter_titles import value_title
 from web.pages.fleet_view import links, page_query, position
@@ -112,6 +112,7 @@ def detail(monitor: Monitor, key: str) -> dict[str, Any]:
         ),
         "live": _live(device),
         "stills": still_view.of_device(device),
+        "health": health_view.of_device(device),
         "scheduled": of_device(device) if live_views.is_watchable(device) else None,
         "channels": _channels(device, devices, statuses),
         "findings": _findings(device, row["findings"], devices),

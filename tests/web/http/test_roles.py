@@ -132,6 +132,7 @@ NOT_READ = {
     "/api/cameras/1/live.mp4": 409,
     "/v0/api/cctv/cameras/1/stream": 409,
     **dict.fromkeys(("/api/cameras/1/stills/newest", "/api/cameras/1/stills/999"), 404),
+    **{f"/api/cameras/1/picture-health/pictures/{name}": 404 for name in ("newest", "999")},
     **dict.fromkeys(("/api/schedules/999", "/v0/api/cctv/schedules/999"), 404),
     **{path_of(f"/wall/shared/<token>{end}"): 404 for end in ("", "/live")},
     **{

@@ -41,6 +41,7 @@ EXAMPLES = {
     "/events": ("/events", "/events?q=nobody+has+this+name"),
     "/recordings/<key>": ("/recordings/1", "/recordings/1?day=2026-02-28&stream=sub"),
     "/cameras/<key>/stills": ("/cameras/1/stills", "/cameras/1/stills?day=2026-02-28"),
+    "/cameras/<key>/picture-health": ("/cameras/1/picture-health",),
     "/stills": ("/stills", "/stills?day=2026-02-28&hour=7"),
     "/recordings/<int:id>/link": ("/recordings/1/link",),
     "/recordings/coverage": ("/recordings/coverage", "/recordings/coverage?from=x"),

@@ -58,6 +58,16 @@ def can_be_taken(device: Device) -> bool:
     return device.retired_at is None and (is_local or is_known)
 
 
+def check_can_be_taken(device: Device) -> None:
+    """Raise HttpError (409) where no way to take a picture of the device is known."""
+    if not can_be_taken(device):
+        raise HttpError(
+            409,
+            "No way to take stills of this device is known",
+            "Enter its RTSP URL or its login under Connection on its page.",
+        )
+
+
 # -- taking ----------------------------------------------------------------------------------
 
 
@@ -65,16 +75,11 @@ def take(device: Device) -> Still:
     """Take a still now. Raises HttpError: 409 where no way to do so is known, 503 where it does
     not work now."""
     visible, package = visible_fleet(), current_monitor().packages.find(StillsPackage)
-    if not can_be_taken(device):
-        raise HttpError(
-            409,
-            "No way to take stills of this device is known",
-            "Enter its RTSP URL or its login under Connection on its page.",
-        )
+    check_can_be_taken(device)
     try:
         still = package.stills.take(device.id)
     except NotTaken as error:
-        raise _not_taken(error) from None
+        raise not_taken(error) from None
     # Taking can last half a minute, in which a right can end.
     if (problem := visible.precondition("still.take", device.id)) is not None:
         raise problem
@@ -84,7 +89,8 @@ def take(device: Device) -> Still:
     return still
 
 
-def _not_taken(error: NotTaken) -> HttpError:
+def not_taken(error: NotTaken) -> HttpError:
+    """Why a camera gives no picture: 409 where it cannot, 503 where it does not now."""
     headers = {"Retry-After": str(ceil(error.wait))} if error.wait else None
     hint = error.hint or "Try again in a minute."
     status = 409 if isinstance(error, NotOffered) else 503
@@ -172,7 +178,7 @@ def send(device: Device, still: Still, size: str, caching: str) -> Response:
     data = _bytes(still, size)
     if data is None:
         raise HttpError(404, f"The file of still {still.id} cannot be read", "Choose another one.")
-    read = partial(_part, data)
+    read = partial(part_of, data)
     response, _start = ranged(read, len(data), f"{still.id}-{size}", MEDIA_TYPE)
     response.headers["Cache-Control"] = caching
     response.headers["X-Taken-At"] = moment(still.taken_at)
@@ -192,7 +198,7 @@ def _bytes(still: Still, size: str) -> bytes | None:
     return None
 
 
-def _part(data: bytes, start: int, end: int) -> Iterator[bytes]:
+def part_of(data: bytes, start: int, end: int) -> Iterator[bytes]:
     yield data[start:end]
 
 
