@@ -32,7 +32,7 @@ class Limits:
     soft: float
     """Largest sharpness of a blurred one."""
     softened: float
-    """Largest part of the sharpness above 1 of its reference that a blurred one has left."""
+    """Largest part of the sharpness above 1 of its reference that blocks of a blurred one keep."""
     bare: float
     """Largest share of blocks with structure in a covered one."""
     even: float
@@ -45,7 +45,7 @@ class Limits:
 
 LIMITS: Mapping[Level, Limits] = MappingProxyType(
     {
-        "low": Limits(5, 0.98, 0.90, 1.12, 0.55, 0.01, 4.0, 0.80, 0.30),
+        "low": Limits(5, 0.98, 0.90, 1.12, 0.60, 0.01, 4.0, 0.80, 0.30),
         "normal": Limits(3, 0.95, 0.75, 1.22, 0.75, 0.03, 7.0, 0.65, 0.50),
         "high": Limits(2, 0.90, 0.60, 1.32, 0.82, 0.06, 10.0, 0.50, 0.60),
     }
@@ -57,8 +57,14 @@ ENOUGH_EDGES = 0.025
 MANY_EDGES = 0.4
 """Share of blocks with edges, in a reference and, softer, in the picture too, which do not go away
 by themselves."""
-SHARP = 1.46
-"""Sharpness from which no picture is called blurred, however sharp its reference is."""
+SHARP = 1.58
+"""Sharpness of its sharpest blocks from which no picture is called blurred, however sharp its
+reference is."""
+SOFT_ITSELF = 1.2
+"""Sharpness below which a reference cannot tell a blurred picture."""
+WIDER = 1.1
+"""How much more than `softened` the sharpest blocks of a blurred picture may have left: they are
+compared with the usual ones of its reference."""
 ENOUGH_STRUCTURE = 0.2
 """Share of blocks with structure in a reference, from which their loss can be judged."""
 ENOUGH_COMPARED = 0.1
@@ -176,8 +182,22 @@ def _is_blurred(measures: Measures, beside: Beside, limits: Limits) -> bool:
         )
     if not sharp:
         return measures.sharpness <= limits.soft
-    least = min(reference.measures.sharpness for reference, _ in sharp)
-    return measures.sharpness <= min(1 + (least - 1) * limits.softened, SHARP)
+    return all(
+        _is_softened(measures, reference.measures, compared, limits)
+        for reference, compared in sharp
+    )
+
+
+def _is_softened(
+    measures: Measures, reference: Measures, compared: Comparison, limits: Limits
+) -> bool:
+    """The edges that both show have become soft, and nothing else in the picture is sharp. At
+    night a few lit edges are all there is, and those of glare are soft in the best picture."""
+    if reference.sharpness < SOFT_ITSELF:
+        return False
+    most = 1 + (reference.sharpness - 1) * limits.softened * WIDER
+    has_kept = compared.sharpness is not None and compared.sharpness > limits.softened
+    return measures.sharpest <= min(most, SHARP) and not has_kept
 
 
 def _is_moved(beside: Beside, agreement: float) -> bool:

@@ -5,11 +5,15 @@ decoded at a fraction of its size and judged on a grid of 16 by 9 blocks, 320 pi
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from picture_health.model import (
+    COLUMNS,
+    DESCRIPTOR_BYTES,
     HEIGHT,
+    ROWS,
     WIDTH,
     CannotMeasure,
     Comparison,
@@ -22,8 +26,6 @@ if TYPE_CHECKING:
 
     Grey = NDArray[Any]
 
-COLUMNS, ROWS = 16, 9
-"""Of the grid of blocks; the first and the last row are outside of the inner part."""
 LARGEST = 50_000_000
 """Pixels of a picture that is decoded: 8K has 33 million."""
 REDUCTIONS = (8, 4, 2)
@@ -35,6 +37,8 @@ STILL = 0.1
 also after compression, and the same picture compressed alike makes none."""
 ALIVE = 1.0
 """Grey levels by which the pixels of a block vary where compression has left something."""
+WIDE = 4.0
+"""Pixels over which a small picture is softened, to take what is only light from it."""
 STRUCTURE = 1.6
 """Grey levels by which a block with structure varies, beside its surroundings."""
 NOISE_SHARE = 0.8
@@ -45,8 +49,20 @@ EDGE_PIXELS = 12
 """Of a block that has edges."""
 SHARPER = 0.7
 """The quantile of blocks that tells the sharpness: a soft light or a cloud blurs no picture."""
+SHARPEST = 0.9
+"""The quantile that tells how sharp the sharpest blocks are."""
+SHARPNESS_STEPS = 80
+"""In a descriptor, for a sharpness of 1: from 0 to 3 in a byte."""
 SAME_EDGES = 0.3
-"""Correlation of the edges of a block in two pictures from which they are the same."""
+"""Correlation of the edges of a block in two pictures from which they are in the same places."""
+JUST_THE_SAME = 0.5
+"""Correlation from which nothing but those edges is in the block."""
+LEAST_STEEP = 0.05
+"""By which a sharpness above 1 is divided, at least."""
+IN_PLACE = 0.9
+"""Share of blocks with their edges in the same places from which no move is looked for."""
+ENOUGH_BLOCKS = 3
+"""Least blocks by which the sharpness of two pictures can be compared."""
 REACH = 3
 """Pixels of a descriptor by which wind may shake a camera."""
 
@@ -59,11 +75,17 @@ def measured(data: bytes, earlier: Sequence[bytes] = ()) -> Sample:
 def sample_of(picture: "Grey", earlier: Sequence[bytes] = ()) -> Sample:
     """Measure a picture that is decoded."""
     import cv2
+    import numpy as np
 
     picture = cv2.resize(picture, (2 * WIDTH, 2 * HEIGHT), interpolation=cv2.INTER_AREA)
     small = picture[::2, ::2].copy()
-    comparisons = tuple(_compared(small, other) if other else None for other in earlier)
-    return Sample(_measures(picture, small), small.tobytes(), comparisons)
+    grey = small.astype(np.float32)
+    wide = _softened(grey, WIDE)
+    view = _View(small, _structured(grey, wide), _sharpness(picture), *_edges(grey, wide))
+    comparisons = tuple(
+        _compared(grey, view, _remembered(other)) if other else None for other in earlier
+    )
+    return Sample(_measures(grey, view), _descriptor(view), comparisons)
 
 
 def decoded(data: bytes) -> "Grey":
@@ -102,27 +124,71 @@ def size_of(data: bytes) -> tuple[int, int]:
 # -- one picture --------------------------------------------------------------------------------
 
 
-def _measures(picture: "Grey", small: "Grey") -> Measures:
-    soft = _softened(small, 1.0)
-    means = _blocks(soft).mean(axis=(1, 3))
-    brightest = _blocks(soft).max(axis=(1, 3))
-    dark = (means <= DARK) & (brightest <= 2 * DARK)
-    sharpness, edges = _sharpness(picture)
-    return Measures(
-        brightness=float(_inner(means).mean()),
-        dark=float(_inner(dark).mean()),
-        structure=float(_inner(_structured(small)).mean()),
-        layout=_layout(_inner(means)),
-        sharpness=sharpness,
-        edges=edges,
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A small picture, and what is compared of it with another one."""
+
+    pixels: "Grey"
+    structured: "Grey"
+    """Which blocks have structure."""
+    sharpness: "Grey"
+    """Of each block; 0 where there are no edges."""
+    edges: tuple["Grey", "Grey"]
+    power: "Grey"
+    """Of the edges of each block."""
+
+
+def _descriptor(view: _View) -> bytes:
+    """What `_remembered` makes a view of."""
+    import numpy as np
+
+    sharpness = np.clip(np.round(view.sharpness * SHARPNESS_STEPS), 0, 255).astype(np.uint8)
+    return view.pixels.tobytes() + view.structured.tobytes() + sharpness.tobytes()
+
+
+def _remembered(descriptor: bytes) -> _View:
+    import numpy as np
+
+    if len(descriptor) != DESCRIPTOR_BYTES:
+        raise CannotMeasure("The earlier picture is not one of these")
+    data = np.frombuffer(descriptor, np.uint8)
+    pixels = data[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)
+    grey = pixels.astype(np.float32)
+    structured, sharpness = data[WIDTH * HEIGHT :].reshape(2, ROWS, COLUMNS)
+    return _View(
+        pixels,
+        structured > 0,
+        sharpness.astype(np.float32) / SHARPNESS_STEPS,
+        *_edges(grey, _softened(grey, WIDE)),
     )
+
+
+def _measures(picture: "Grey", view: _View) -> Measures:
+    means, sharpness = _inner(_means(picture)), _inner(view.sharpness)
+    brightest = _inner(_blocks(_softened(picture, 1.0)).max(axis=(1, 3)))
+    sharp = sharpness[sharpness > 0]
+    return Measures(
+        brightness=float(means.mean()),
+        dark=float(((means <= DARK) & (brightest <= 2 * DARK)).mean()),
+        structure=float(_inner(view.structured).mean()),
+        layout=_layout(means),
+        sharpness=_quantile(sharp, SHARPER),
+        edges=float((sharpness > 0).mean()),
+        sharpest=_quantile(sharp, SHARPEST),
+    )
+
+
+def _quantile(values: "Grey", share: float) -> float:
+    """The value below which about this share of them is; 0 of none."""
+    import numpy as np
+
+    return float(np.sort(values)[round(share * (values.size - 1))]) if values.size else 0.0
 
 
 def _softened(picture: "Grey", sigma: float) -> "Grey":
     import cv2
-    import numpy as np
 
-    soft: Grey = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), sigma)
+    soft: Grey = cv2.GaussianBlur(picture, (0, 0), sigma)
     return soft
 
 
@@ -132,20 +198,27 @@ def _blocks(picture: "Grey") -> "Grey":
     return picture.reshape(ROWS, height // ROWS, COLUMNS, width // COLUMNS)
 
 
+def _means(picture: "Grey") -> "Grey":
+    """The mean of each block of a picture of 32-bit floats."""
+    import cv2
+
+    means: Grey = cv2.resize(picture, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
+    return means
+
+
 def _inner(blocks: "Grey") -> "Grey":
     return blocks[1:-1]
 
 
-def _structured(small: "Grey") -> "Grey":
+def _structured(grey: "Grey", wide: "Grey") -> "Grey":
     """Which blocks vary by more than noise, a smooth gradient left aside."""
     import numpy as np
 
-    soft = _softened(small, 1.2)
-    band = soft - _softened(soft, 4.0)
-    spread = np.sqrt(_blocks(band * band).mean(axis=(1, 3)))
-    noise = np.median(np.abs(small - soft)) * 1.5
-    limit: Any = max(STRUCTURE, NOISE_SHARE * float(noise))
-    structured: Grey = spread > limit
+    soft = _softened(grey, 1.2)
+    band = soft - wide
+    noise = np.median(np.abs(grey - soft)) * 1.5
+    limit = max(STRUCTURE, NOISE_SHARE * float(noise))
+    structured: Grey = _means(band * band) > limit * limit
     return structured
 
 
@@ -166,25 +239,31 @@ def _surface(shape: tuple[int, int]) -> "Grey":
     return base @ np.linalg.pinv(base)
 
 
-def _sharpness(picture: "Grey") -> tuple[float, float]:
-    """How steep edges are beside the softened ones, in the blocks where they are steepest, and the
-    share of blocks that have edges.
+def _sharpness(picture: "Grey") -> "Grey":
+    """How steep the edges of each block are beside the softened ones; 0 without edges.
 
     The fine slope is projected onto the softened one: noise has no direction and adds nothing.
     """
     import numpy as np
 
-    fine, coarse = (_slopes(_softened(picture, sigma)) for sigma in (0.8, 2.4))
-    power = coarse[0] ** 2 + coarse[1] ** 2
-    strong = power > EDGE**2
-    weights = np.where(strong, power, 0.0)
-    shares = np.where(strong, fine[0] * coarse[0] + fine[1] * coarse[1], 0.0)
-    has_edges = _inner(_blocks(strong).sum(axis=(1, 3)) >= EDGE_PIXELS)
-    if not has_edges.any():
-        return 0.0, 0.0
-    ratios = _inner(_blocks(shares).sum(axis=(1, 3)))[has_edges]
-    ratios = ratios / _inner(_blocks(weights).sum(axis=(1, 3)))[has_edges]
-    return float(np.quantile(ratios, SHARPER)), float(has_edges.mean())
+    grey = picture.astype(np.float32)
+    fine, coarse = (_slopes(_softened(grey, sigma)) for sigma in (0.8, 2.4))
+    power = coarse[0] * coarse[0] + coarse[1] * coarse[1]
+    strong = (power > EDGE**2).astype(np.float32)
+    shares = _means((fine[0] * coarse[0] + fine[1] * coarse[1]) * strong)
+    sharpness = shares / np.maximum(_means(power * strong), 1e-6)
+    least = (EDGE_PIXELS - 0.5) / (picture.size / (COLUMNS * ROWS))
+    has_edges = _means(strong) >= least
+    return np.where(has_edges, np.maximum(sharpness, 1 / SHARPNESS_STEPS), 0.0)
+
+
+def _edges(grey: "Grey", wide: "Grey") -> tuple[tuple["Grey", "Grey"], "Grey"]:
+    """Slopes with twice their angle, and their power in each block. An edge is the same whichever
+    side of it is bright, as by day and in infrared light; where the light of a lamp ends is none.
+    """
+    right, down = _slopes(_softened(grey, 1.0) - wide)
+    edges = (right * right - down * down, 2 * right * down)
+    return edges, _means(edges[0] * edges[0] + edges[1] * edges[1])
 
 
 def _slopes(picture: "Grey") -> tuple["Grey", "Grey"]:
@@ -200,66 +279,84 @@ def _slopes(picture: "Grey") -> tuple["Grey", "Grey"]:
 # -- two pictures -------------------------------------------------------------------------------
 
 
-def _compared(small: "Grey", other: bytes) -> Comparison:
+def _compared(grey: "Grey", view: _View, earlier: _View) -> Comparison:
+    import cv2
     import numpy as np
 
-    if len(other) != WIDTH * HEIGHT:
-        raise CannotMeasure("The earlier picture is not one of these")
-    earlier = np.frombuffer(other, np.uint8).reshape(HEIGHT, WIDTH)
-    difference = _blocks(np.abs(small.astype(np.int16) - earlier)).mean(axis=(1, 3))
-    alive = _blocks(small).std(axis=(1, 3)) > ALIVE
-    structured = _inner(_structured(earlier))
-    is_lit = _blocks(small).mean(axis=(1, 3)) > DARK
-    gone = structured & ~_inner(_structured(small)) & _inner(is_lit)
-    agreement, compared = _agreement(small, earlier)
+    difference = _means(cv2.absdiff(view.pixels, earlier.pixels).astype(np.float32))
+    means = _means(grey)
+    alive = _means(grey * grey) - means * means > ALIVE**2
+    structured = _inner(earlier.structured)
+    gone = structured & ~_inner(view.structured) & (_inner(means) > DARK)
+    agreement, compared, same = _agreement(view, earlier)
     return Comparison(
         alive=float(alive.mean()),
         unchanged=float((difference[alive] <= STILL).mean()) if alive.any() else 0.0,
-        difference=float(np.median(difference)),
+        difference=_quantile(difference.ravel(), 0.5),
         lost=float(gone.sum() / max(structured.sum(), 1)),
         held=float(structured.mean()),
         agreement=agreement,
         compared=compared,
+        sharpness=_kept_sharpness(_inner(view.sharpness)[same], _inner(earlier.sharpness)[same]),
     )
 
 
-def _agreement(small: "Grey", earlier: "Grey") -> tuple[float, float]:
-    """The share of blocks whose edges are in the same places in both, and of those compared."""
+def _kept_sharpness(now: "Grey", then: "Grey") -> float | None:
+    """The usual part of the sharpness above 1 that blocks have kept. Glare and passers-by have
+    edges of their own, so only blocks whose edges are in the same places are compared."""
     import numpy as np
 
-    first, second = _edges(small), _edges(earlier)
-    powers = [_blocks(edges.real**2 + edges.imag**2).sum(axis=(1, 3)) for edges in (first, second)]
-    limit = EDGE_PIXELS / 2 * EDGE**4
-    usable = _inner((powers[0] > limit) & (powers[1] > limit))
+    both = (now > 0) & (then > 0)
+    if both.sum() < ENOUGH_BLOCKS:
+        return None
+    return _quantile((now[both] - 1) / np.maximum(then[both] - 1, LEAST_STEEP), 0.5)
+
+
+def _agreement(view: _View, earlier: _View) -> tuple[float, float, "Grey"]:
+    """The share of blocks whose edges are in the same places in both, that of blocks compared, and
+    which blocks show just the same edges."""
+
+    limit = EDGE**4 * EDGE_PIXELS / 2 / (WIDTH * HEIGHT / (COLUMNS * ROWS))
+    usable = _inner((view.power > limit) & (earlier.power > limit))
     if not usable.any():
-        return 0.0, 0.0
-    scale = _inner(np.sqrt(powers[0] * powers[1]))[usable]
-    best = 0.0
-    for down, right in _moves(first, second):
-        moved = np.roll(second, (down, right), axis=(0, 1))
-        shared = _blocks(first.real * moved.real + first.imag * moved.imag).sum(axis=(1, 3))
-        best = max(best, float((_inner(shared)[usable] / scale > SAME_EDGES).mean()))
-    return best, float(usable.mean())
+        return 0.0, 0.0, usable
+    correlation = _correlation(view, earlier, (0, 0))
+    share = float((correlation[usable] > SAME_EDGES).mean())
+    if share < IN_PLACE and (move := _move(view, earlier)):
+        moved = _correlation(view, earlier, move)
+        if (better := float((moved[usable] > SAME_EDGES).mean())) > share:
+            correlation, share = moved, better
+    return share, float(usable.mean()), correlation > JUST_THE_SAME
 
 
-def _edges(small: "Grey") -> "Grey":
-    """Slopes with twice their angle: an edge is the same whichever side of it is bright, as by day
-    and in infrared light."""
-    right, down = _slopes(_softened(small, 1.0))
-    edges: Grey = (right + 1j * down) ** 2
-    return edges
-
-
-def _moves(first: "Grey", second: "Grey") -> list[tuple[int, int]]:
-    """No move, and the small one by which the pictures fit best."""
-    import cv2
+def _correlation(view: _View, earlier: _View, move: tuple[int, int]) -> "Grey":
+    """Of the edges of each block of the inner part, the earlier ones moved down and right."""
     import numpy as np
 
-    before, now = (np.sqrt(np.abs(edges)).astype(np.float32) for edges in (second, first))
+    first, second = (np.roll(plane, move, axis=(0, 1)) for plane in earlier.edges)
+    shared = _means(view.edges[0] * first + view.edges[1] * second)
+    scale = np.maximum(np.sqrt(view.power * earlier.power), 1e-6)
+    correlation: Grey = _inner(shared / scale)
+    return correlation
+
+
+def _move(view: _View, earlier: _View) -> tuple[int, int] | None:
+    """The small one by which the pictures fit best, if there is any."""
+    import cv2
+
+    before, now = (_strengths(each) for each in (earlier, view))
     (right, down), _response = cv2.phaseCorrelate(before, now, _window())
     if max(abs(right), abs(down)) > REACH + 0.5 or (abs(right) < 0.5 and abs(down) < 0.5):
-        return [(0, 0)]
-    return [(0, 0), (round(down), round(right))]
+        return None
+    return round(down), round(right)
+
+
+def _strengths(view: _View) -> "Grey":
+    """How steep the edges are, whatever their direction."""
+    import cv2
+
+    strengths: Grey = cv2.sqrt(cv2.magnitude(*view.edges))
+    return strengths
 
 
 @cache

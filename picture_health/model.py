@@ -11,8 +11,11 @@ not enough samples in a row do."""
 Level = Literal["low", "normal", "high"]
 """How sensitive: `high` finds weaker faults and finds them earlier, `low` only the plain ones."""
 WIDTH, HEIGHT = 160, 90
-"""Of a descriptor: a small grey picture, a byte for each pixel, whatever the shape of the
-original."""
+"""Of the small grey picture in a descriptor, whatever the shape of the original."""
+COLUMNS, ROWS = 16, 9
+"""Of the grid of blocks; the first and the last row are outside of the inner part."""
+DESCRIPTOR_BYTES = WIDTH * HEIGHT + 2 * COLUMNS * ROWS
+"""A byte for each pixel, and two for each block: whether it has structure, and how sharp it is."""
 
 
 class CannotMeasure(Exception):
@@ -41,6 +44,8 @@ class Measures:
     where there are too few edges. Noise and contrast do not change it."""
     edges: float
     """Share of blocks with edges, by which sharpness is measured."""
+    sharpest: float = 0.0
+    """The sharpness of the sharpest blocks, in the same scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,9 @@ class Comparison:
     """Share of the blocks with edges in both whose edges are in the same places."""
     compared: float
     """Share of all blocks that have edges in both."""
+    sharpness: float | None = None
+    """The part of the earlier sharpness above 1 that blocks with the same edges have kept, 1 for
+    all; None where there are too few such blocks."""
 
 
 @dataclass(frozen=True, slots=True)

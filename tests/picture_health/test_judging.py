@@ -7,10 +7,27 @@ import pytest
 from picture_health.judging import LIMITS, Course, descriptors, faults_of, is_expected, judged
 from picture_health.model import Comparison, Fault, Level, Measures, Reference, Sample
 
-GOOD = Measures(brightness=110, dark=0.0, structure=0.8, layout=30, sharpness=1.6, edges=0.7)
-SAME_VIEW = Comparison(
-    alive=0.98, unchanged=0.02, difference=3, lost=0.05, held=0.8, agreement=0.9, compared=0.7
+GOOD = Measures(
+    brightness=110,
+    dark=0.0,
+    structure=0.8,
+    layout=30,
+    sharpness=1.6,
+    edges=0.7,
+    sharpest=1.8,
 )
+SOFT = replace(GOOD, sharpness=1.05, sharpest=1.2)
+SAME_VIEW = Comparison(
+    alive=0.98,
+    unchanged=0.02,
+    difference=3,
+    lost=0.05,
+    held=0.8,
+    agreement=0.9,
+    compared=0.7,
+    sharpness=0.97,
+)
+SOFTENED = replace(SAME_VIEW, sharpness=0.3)
 REFERENCE = Reference(GOOD, b"reference")
 BARE = replace(GOOD, structure=0.0, sharpness=0.0, edges=0.0)
 BLACK = replace(GOOD, dark=1.0, structure=0.0, layout=0.5, sharpness=0.0, edges=0.0)
@@ -36,12 +53,16 @@ def sample(
         (sample(since=None), set()),
         # All white: noise cannot show, so nothing says that it is frozen.
         (sample(since=replace(SAME_VIEW, unchanged=1.0, alive=0.1)), set()),
-        (sample(replace(GOOD, sharpness=1.05)), {"blurred"}),
+        (sample(SOFT, beside=SOFTENED), {"blurred"}),
+        # Glare is soft, but the edges that the reference shows are as sharp as ever.
+        (sample(SOFT), set()),
+        # So are some that the reference does not show.
+        (sample(replace(SOFT, sharpest=1.7), beside=SOFTENED), set()),
+        # Next to nothing is in its old place, and all of it is soft.
+        (sample(SOFT, beside=replace(SAME_VIEW, sharpness=None)), {"blurred"}),
         # Too few edges to say how sharp they are.
         (
-            sample(
-                replace(GOOD, sharpness=1.05, edges=0.02), beside=replace(SAME_VIEW, compared=0.2)
-            ),
+            sample(replace(SOFT, edges=0.02), beside=replace(SOFTENED, compared=0.2)),
             set(),
         ),
         (sample(BARE, beside=replace(SAME_VIEW, lost=0.9)), {"covered"}),
@@ -54,13 +75,13 @@ def sample(
         (sample(beside=replace(SAME_VIEW, agreement=0.1, compared=0.03)), set()),
         # What is blurred or covered is not called moved as well.
         (
-            sample(replace(GOOD, sharpness=1.05), beside=replace(SAME_VIEW, agreement=0.4)),
+            sample(SOFT, beside=replace(SOFTENED, agreement=0.4)),
             {"blurred"},
         ),
         (sample(BARE, beside=replace(SAME_VIEW, lost=0.9, agreement=0)), {"covered"}),
         # A soft picture of another place.
         (
-            sample(replace(GOOD, sharpness=1.05), beside=replace(SAME_VIEW, agreement=0)),
+            sample(SOFT, beside=replace(SOFTENED, agreement=0)),
             {"moved"},
         ),
         # Soft beyond edges, but in its old place.
@@ -80,6 +101,13 @@ def test_without_a_reference_only_a_bare_picture_is_covered_and_none_is_moved() 
     for measures, expected in ((bare, {"covered"}), (replace(bare, layout=40.0), set())):
         pictured = Sample(measures, b"now", (SAME_VIEW,))
         assert faults_of(pictured, [], LIMITS["normal"]) == expected
+
+
+def test_a_reference_that_is_soft_itself_tells_no_blurred_picture() -> None:
+    pictured = sample(replace(SOFT, sharpest=1.0), beside=SOFTENED)
+    for sharpness, expected in ((1.19, set()), (1.3, {"blurred"})):
+        reference = Reference(replace(GOOD, sharpness=sharpness), b"reference")
+        assert faults_of(pictured, [reference], LIMITS["normal"]) == expected
 
 
 def test_a_picture_that_is_like_one_of_two_references_is_normal() -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from picture_health import measuring
 from picture_health.measures import size_of
 from picture_health.measuring import CannotMeasure, Measuring
-from picture_health.model import HEIGHT, WIDTH
+from picture_health.model import DESCRIPTOR_BYTES
 from tests.picture_health.scenes import Camera, Moment
 
 
@@ -41,7 +41,7 @@ def jpeg(width: int, height: int, *options: int) -> bytes:
 
 def test_a_picture_is_measured_beside_earlier_ones(measures: Measuring) -> None:
     first = measures.sample(PICTURE)
-    assert len(first.descriptor) == WIDTH * HEIGHT
+    assert len(first.descriptor) == DESCRIPTOR_BYTES
     assert 40 < first.measures.brightness < 220
     again = measures.sample(PICTURE, [first.descriptor, b""])
     same, nothing = again.comparisons
@@ -54,7 +54,7 @@ def test_a_picture_is_measured_beside_earlier_ones(measures: Measuring) -> None:
 def test_every_size_has_a_descriptor_of_one_size(
     measures: Measuring, size: tuple[int, int]
 ) -> None:
-    assert len(measures.sample(jpeg(*size)).descriptor) == WIDTH * HEIGHT
+    assert len(measures.sample(jpeg(*size)).descriptor) == DESCRIPTOR_BYTES
 
 
 @pytest.mark.parametrize(
