@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from fleet.build import FleetPackage
 from fleet.labels import counted
 from fleet.package import Package
+from fleet.status import statuses
 from fleet.texts import sentences
 from picture_health import health_rows as rows
 from picture_health.camera_settings import HealthSettings
 from picture_health.facade import PictureHealth
 from picture_health.kept_pictures import KeptPictures
 from picture_health.measuring import Measuring
+from picture_health.sampler import Sampler
 from picture_health.sampling import Sampling, Way
 from store.json_file import CannotOpen
 from store.sql import Unreachable
@@ -42,6 +44,7 @@ class PictureHealthPackage(Package):
     settings: HealthSettings
     kept: KeptPictures
     sampling: Sampling
+    sampler: Sampler
     measuring: Measuring
     fleet: FleetPackage
 
@@ -56,6 +59,9 @@ class PictureHealthPackage(Package):
         """Load what people set and kept. Raises Unreachable."""
         self.settings.open()
         self.kept.open()
+
+    def start(self) -> None:
+        self.sampler.start()
 
     def tick(self) -> str:
         self.sampling.flush()
@@ -74,6 +80,7 @@ class PictureHealthPackage(Package):
         return counted(number, "picture") if number else ""
 
     def stop(self) -> None:
+        self.sampler.stop()
         self.sampling.stop()
         self.measuring.stop()
 
@@ -102,6 +109,11 @@ def build_picture_health(
         clock,
     )
     health = PictureHealth(settings, kept, sampling, tracker.fleet, fleet.rules, clock)
-    package = PictureHealthPackage(health, settings, kept, sampling, measuring, fleet)
+
+    def current_statuses() -> dict[int, str]:
+        return statuses(tracker.devices(), clock(), fleet.rules())
+
+    sampler = Sampler(health, settings, tracker.fleet, current_statuses)
+    package = PictureHealthPackage(health, settings, kept, sampling, sampler, measuring, fleet)
     fleet.journal_writer.on_recovery.append(package.load)
     return package

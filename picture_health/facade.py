@@ -59,6 +59,7 @@ class PictureHealth:
         self._fleet = fleet
         self._rules = rules
         self._clock = clock
+        self._is_available = is_available()
 
     # -- what is known -------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ class PictureHealth:
             return NOT_A_CAMERA
         if device.retired_at:
             return RETIRED
-        if not is_available():
+        if not self._is_available:
             return f"{NOT_INSTALLED.reason}."
         if settings.mode == "off":
             return TURNED_OFF
@@ -93,10 +94,6 @@ class PictureHealth:
     def expected_until(self, device_id: int) -> datetime | None:
         """When the expected hours end in which a camera is now; None if it is in none."""
         return self._settings.expected_until(device_id, self._clock())
-
-    def is_offline(self, device: Device) -> bool:
-        """True for a camera whose picture cannot be had."""
-        return status(device, self._fleet().devices, self._clock(), self._rules()) in DOWN
 
     def newest_picture(self, device_id: int) -> TakenPicture | None:
         """The newest sample of a camera with a suspicion or finding, or that was checked a moment

@@ -111,12 +111,10 @@ class KeptPictures:
         self._leave_out({id})
         return picture
 
-    def end(self, device: int, faults: Collection[Fault], at: datetime) -> None:
-        """Note that these findings ended: the pictures that raised them are kept for a while."""
-        ended = {each.id for each in self.of(device, "evidence") if each.fault in faults}
-        if ended:
-            rows.end_evidence(self._engine, ended, at)
-            self._leave_out(ended)
+    def end(self, ids: Collection[int], at: datetime) -> None:
+        """Note that the findings ended that these pictures raised: they are kept for a while."""
+        rows.end_evidence(self._engine, ids, at)
+        self._leave_out(ids)
 
     def forget(self, devices: frozenset[int]) -> None:
         """Leave out devices whose rows were deleted."""

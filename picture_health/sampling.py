@@ -151,9 +151,7 @@ class Sampling:
             self._run(device, watched, flight, timeout)
         except NotTaken as error:
             flight.error = error
-            with watched.lock:
-                watched.course = replace(watched.course, health="unknown")
-                watched.reason, watched.fits_expected = error.reason, False
+            self.miss(device, error.reason)
         finally:
             with self._lock:
                 self._flights.pop(device, None)
@@ -192,6 +190,13 @@ class Sampling:
                 self.newest.drop(device)
             self._tell(device, watched, picture, sample)
             self._note_change(device, before, watched.course)
+
+    def miss(self, device: int, reason: str) -> None:
+        """Note that a camera could not be sampled: its health is unknown, what was found stays."""
+        watched = self.watched(device)
+        with watched.lock:
+            watched.course = replace(watched.course, health="unknown")
+            watched.reason, watched.fits_expected = reason, False
 
     def taken(self, device: int, timeout: float = TIMEOUT) -> TakenPicture:
         """The picture of the first way that gives one, checked. Raises NotTaken."""
@@ -256,7 +261,9 @@ class Sampling:
             self._report(cleared)
         for fault in faults:
             self.watched(device).pending.pop(fault, None)
-        self._stored(lambda: self._kept.end(device, faults, now))
+        ended = [each.id for each in self._kept.of(device, "evidence") if each.fault in faults]
+        if ended:
+            self._stored(lambda: self._kept.end(ended, now))
 
     def _evidence(
         self, device: int, watched: Watched, fault: Fault, picture: TakenPicture, sample: Sample

@@ -163,11 +163,19 @@ def _bounds(source: VideoSource, element: str) -> str:
     )
 
 
+def _turning(profile: Profile, element: str) -> str:
+    """The configuration of a profile for pan, tilt and zoom, if it has one."""
+    if not profile.can_turn:
+        return ""
+    return f'<{element} token="ptz"><tt:NodeToken>ptz_node</tt:NodeToken></{element}>'
+
+
 def profiles(device: OnvifDevice, port: int, token: str) -> str:
     return "".join(
         f'<trt:Profiles token="{profile.token}" fixed="true">'
         f"<tt:Name>{escape(profile.name)}</tt:Name>"
-        f"{_bounds(source, 'tt:VideoSourceConfiguration')}{_encoder(profile)}</trt:Profiles>"
+        f"{_bounds(source, 'tt:VideoSourceConfiguration')}{_encoder(profile)}"
+        f"{_turning(profile, 'tt:PTZConfiguration')}</trt:Profiles>"
         for source in device.sources
         for profile in source.profiles
     )
@@ -182,7 +190,7 @@ def profiles2(device: OnvifDevice, port: int, token: str) -> str:
             f"<tt:Encoding>{profile.codec}</tt:Encoding>{_size(profile)}<tt:RateControl>"
             f"<tt:FrameRateLimit>{profile.fps}</tt:FrameRateLimit>"
             "<tt:BitrateLimit>2147483647</tt:BitrateLimit></tt:RateControl></tr2:VideoEncoder>"
-            "</tr2:Configurations>"
+            f"{_turning(profile, 'tr2:PTZ')}</tr2:Configurations>"
         )
 
     return "".join(

@@ -21,7 +21,8 @@ JPEG = b64decode(
 class Profile:
     """A stream of a video source. `path` is that of its RTSP URL. `has_encoder`: yes; bare (the
     encoder has neither Encoding nor Resolution in Media, as where Media cannot say H.265); no (no
-    encoder at all in Media). Media2 has it always."""
+    encoder at all in Media). Media2 has it always. `can_turn`: it has a pan and
+    tilt unit."""
 
     token: str
     path: str
@@ -31,6 +32,7 @@ class Profile:
     height: int = 1080
     fps: int = 15
     has_encoder: str = "yes"
+    can_turn: bool = False
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Information:
 class Profile:
     """A stream that the device offers. `source` is the token of its video source, empty where the
     device names none. The encoder is None or 0 where it says nothing of it, as some do for H.265:
-    the stream is there all the same."""
+    the stream is there all the same. `can_turn`: it comes with pan, tilt or zoom."""
 
     token: str
     name: str = ""
@@ -47,6 +47,7 @@ class Profile:
     height: int = 0
     rate: float = 0
     audio: str | None = None
+    can_turn: bool = False
 
     @property
     def pixels(self) -> int:
@@ -154,6 +155,10 @@ def _profile(node: Any) -> Profile:
         ),
     )
     source, encoder, audio = next((place for place in places if any(place)), places[0])
+    turning = (
+        xml_tree.nodes(node, "PTZConfiguration"),
+        xml_tree.nodes(node, "Configurations", "PTZ"),
+    )
     name = xml_tree.text(node, "Name")
     resolution = xml_tree.nodes(encoder, "Resolution") if encoder else []
     return Profile(
@@ -165,6 +170,7 @@ def _profile(node: Any) -> Profile:
         _number(_first(resolution, "Height")),
         _rate(_first(xml_tree.nodes(encoder, "RateControl"), "FrameRateLimit")),
         codec_name(_first(audio, "Encoding")) or None,
+        any(turning),
     )
 
 

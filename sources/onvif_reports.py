@@ -58,7 +58,8 @@ def _stream_facts(channel: Channel) -> dict[str, Any]:
     if not listed:
         return {}
     main = {key: value for key, value in listed[0].items() if key in ("codec", "width", "height")}
-    return {**main, "streams": listed}
+    can_turn = any(stream.profile.can_turn for stream in channel.streams)
+    return {**main, "streams": listed, **({"ptz": True} if can_turn else {})}
 
 
 def _stream(stream: Stream) -> dict[str, Any]:

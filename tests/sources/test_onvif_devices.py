@@ -31,12 +31,13 @@ def accounts(**values: Any) -> Accounts:
 
 
 def three_sensors() -> tuple[VideoSource, ...]:
-    """Three sensors that Media cannot describe, as their codec is H.265."""
+    """Three sensors that Media cannot describe, as their codec is H.265. The last one turns."""
     shapes = ("bare", "no", "bare")
-    return tuple(
-        VideoSource(f"V{n}", (Profile(f"P{n}", f"/s{n}", codec="H265", has_encoder=shape),))
+    profiles = (
+        Profile(f"P{n}", f"/s{n}", codec="H265", has_encoder=shape, can_turn=n == 3)
         for n, shape in enumerate(shapes, 1)
     )
+    return tuple(VideoSource(f"V{n}", (profile,)) for n, profile in enumerate(profiles, 1))
 
 
 DEVICES = {
@@ -190,6 +191,7 @@ def test_e20_several_sensors_are_several_cameras_with_h265(network: Network) -> 
     channels = [report for report in reports[1:] if isinstance(report, Sighting)]
     assert [channel.links["stream"] for channel in channels] == ["/s1", "/s2", "/s3"]
     assert {channel.facts.get("codec") for channel in channels} == {"H265"}
+    assert [channel.facts.get("ptz") for channel in channels] == [None, None, True]
     assert device(reports).kind == "camera"
 
 

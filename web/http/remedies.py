@@ -91,6 +91,29 @@ FINDING_REMEDIES = {
         "Stop other programs that use this camera, and check its cable and the power supply. It is "
         "tried again every 5 minutes; a picture ends this.",
     ),
+    "picture.black": (
+        "Picture is black",
+        "Check the lighting, its infrared light, a privacy mode, and whether it is covered.",
+    ),
+    "picture.frozen": (
+        "Picture is frozen",
+        "Restart the camera. If it repeats its last picture by design, as battery cameras do, say "
+        "so in its picture health.",
+    ),
+    "picture.blurred": (
+        "Picture is blurred",
+        "Clean the lens, then correct the focus. If it always looks like this, set a reference in "
+        "its picture health.",
+    ),
+    "picture.covered": (
+        "Lens is covered",
+        "Look at the camera on site. If it shows this by plan, say in its picture health that the "
+        "picture is expected.",
+    ),
+    "picture.moved": (
+        "Camera was moved",
+        "Turn it back. If it is where it belongs, set a new reference in its picture health.",
+    ),
     "stream.unreadable": (
         "Stream description cannot be read",
         "Check the path and the port under Connections; if they are right, update the firmware.",

@@ -51,6 +51,11 @@ OWN_FINDINGS = (
     "events.unavailable",
     "capture.failed",
     "identity.unproven",
+    "picture.black",
+    "picture.frozen",
+    "picture.blurred",
+    "picture.covered",
+    "picture.moved",
     "recording.short",
     "video.none",
 )

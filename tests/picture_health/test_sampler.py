@@ -1,0 +1,192 @@
+"""When each camera is sampled: a few at a time, and none waits for one that hangs."""
+
+from collections import Counter
+from collections.abc import Iterator
+from threading import Event, Lock
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from fleet.pictures import NotOffered, NotTaken
+from fleet.status import ACTIVE, OFFLINE
+from picture_health.measuring import Measuring
+from picture_health.sampler import LEAST_AT_ONCE, PLAN_EVERY, Sampler
+from tests.fleet.reports import seen
+from tests.home import until
+from tests.picture_health.clinic import Clinic, scene
+from tests.picture_health.scenes import Moment
+
+
+class Ward(Clinic):
+    """A clinic with many cameras that are sampled by themselves, as fast as a test lets time
+    pass."""
+
+    def __init__(self, engine: Engine, measuring: Measuring, cameras: int, interval: int) -> None:
+        super().__init__(engine, measuring, interval)
+        self.story.tell(*(seen(f"mac:d4:2d:c5:00:01:{n:02x}") for n in range(4, cameras + 1)))
+        self.statuses = dict.fromkeys(self.story.fleet.devices, ACTIVE)
+        picture = scene(1).jpeg(Moment(1))
+        self.answers = dict.fromkeys(self.story.fleet.devices, picture)
+        for device in self.statuses:
+            self.settings.change(device, {"repeats": True})
+        self.lock = Lock()
+        self.at_once = self.most_at_once = 0
+        self.sampler = Sampler(
+            self.health,
+            self.settings,
+            lambda: self.story.fleet,
+            lambda: self.statuses,
+            lambda: self.seconds,
+        )
+
+    def _take(self, device: int, timeout: float) -> Any:
+        with self.lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return super()._take(device, timeout)
+        finally:
+            with self.lock:
+                self.at_once -= 1
+
+    def pass_time(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass, with all the turns in it, and wait for those that are not held up."""
+        end = self.seconds + seconds
+        while self.seconds < end:
+            self.sampler.turn()
+            until(lambda: not self.busy(), what="samples are taken")
+            self.sampler.turn()
+            until(lambda: not self.busy(), what="samples are taken")
+            self.forward(seconds=step)
+
+    def busy(self) -> set[int]:
+        """The cameras that are being sampled and do not hang."""
+        hanging = {id for id, answer in self.answers.items() if answer == self.hang}
+        return self.sampler._flying - hanging
+
+    def hang(self) -> bytes:
+        assert self.freed.wait(30)
+        raise NotTaken("The stream was not opened within 20 s.")
+
+    freed = Event()
+
+
+@pytest.fixture
+def make_ward(sqlite_engine: Engine, measuring: Measuring) -> Iterator[Any]:
+    made: list[Ward] = []
+
+    def make(cameras: int, interval: int) -> Ward:
+        ward = Ward(sqlite_engine, measuring, cameras, interval)
+        ward.freed = Event()
+        made.append(ward)
+        return ward
+
+    yield make
+    for ward in made:
+        ward.freed.set()
+        ward.sampler.stop()
+        ward.sampling.stop()
+
+
+def test_each_camera_is_sampled_once_in_an_interval_and_they_are_spread(make_ward: Any) -> None:
+    ward = make_ward(20, 60)
+    ward.pass_time(30)
+    assert 7 <= len(ward.asked) <= 13
+    ward.pass_time(90)
+    counts = Counter(ward.asked)
+    assert set(counts) == set(range(1, 21))
+    assert set(counts.values()) <= {2}, "each once a minute, in two"
+    assert ward.most_at_once <= LEAST_AT_ONCE
+
+
+def test_a_camera_that_may_be_faulty_is_sampled_sooner(make_ward: Any) -> None:
+    ward = make_ward(3, 600)
+    ward.pass_time(600, 5)
+    assert Counter(ward.asked) == {1: 1, 2: 1, 3: 1}
+    ward.answers[2] = scene(1).jpeg(Moment(2, "black", 1))
+    ward.pass_time(900, 5)
+    counts = Counter(ward.asked)
+    assert (counts[1], counts[3]) == (2, 2) or counts[1] + counts[3] in (4, 5)
+    assert counts[2] >= 6
+    assert ward.findings(2)
+    assert not ward.findings(1)
+
+
+def test_cameras_that_hang_delay_no_other(make_ward: Any) -> None:
+    ward = make_ward(12, 60)
+    for device in (1, 2):
+        ward.answers[device] = ward.hang
+    ward.pass_time(120)
+    counts = Counter(ward.asked)
+    assert {counts[device] for device in range(3, 13)} == {2}
+    assert (counts[1], counts[2]) == (1, 1), "nothing piles up behind them"
+    # Those that failed before get no more than half of the places.
+    ward.freed.set()
+    until(lambda: not ward.sampler._flying, what="they are over")
+    ward.freed.clear()
+    for device in range(1, 5):
+        ward.answers[device] = ward.hang
+        ward.sampler._failed.add(device)
+    ward.asked.clear()
+    ward.pass_time(65)
+    assert len(ward.sampler._flying) == LEAST_AT_ONCE // 2
+    assert {device for device in ward.asked if device > 4} == set(range(5, 13))
+
+
+def test_cameras_that_are_offline_off_or_in_their_hours_are_left_alone(
+    make_ward: Any,
+) -> None:
+    ward = make_ward(6, 60)
+    ward.statuses[1] = OFFLINE
+    ward.health.set_settings(2, {"mode": "off"})
+    ward.health.set_settings(
+        3, {"expected_hours": [{"days": [4], "starts": "13:00", "ends": "15:00"}]}
+    )
+    ward.story.tell(seen("mac:d4:2d:c5:00:01:04", source="onvif", facts={"ptz": True}))
+    ward.health.set_settings(5, {"interval": 30})
+    ward.pass_time(60)
+    assert Counter(ward.asked) == {5: 2, 6: 1}
+    assert ward.sampling.watched(1).reason == "The camera is offline."
+    ward.statuses[1] = ACTIVE
+    ward.health.set_settings(2, {"mode": "on"})
+    ward.pass_time(PLAN_EVERY + 21)
+    assert {1, 2} <= set(ward.asked), "soon after they are back"
+
+
+def test_findings_end_when_a_camera_turns_out_to_turn_or_its_hours_begin(make_ward: Any) -> None:
+    ward = make_ward(3, 60)
+    for device in (1, 2):
+        ward.answers[device] = scene(1).jpeg(Moment(2, "black", 1))
+    hours = [{"days": [4], "starts": "14:00", "ends": "15:00"}]
+    ward.health.set_settings(2, {"expected_hours": hours})
+    ward.pass_time(240, 5)
+    assert ward.findings(1)
+    assert ward.findings(2)
+    ward.story.tell(seen("mac:d4:2d:c5:00:00:0a", source="onvif", facts={"ptz": True}))
+    ward.pass_time(20, 5)
+    assert not ward.findings(1)
+    assert ward.findings(2)
+    ward.forward(minutes=60)
+    ward.pass_time(20, 5)
+    assert not ward.findings(2)
+
+
+def test_a_device_without_a_picture_is_left_alone_for_a_quarter_of_an_hour(make_ward: Any) -> None:
+    ward = make_ward(1, 60)
+    ward.answers[1] = NotOffered("none")
+    ward.answers[2] = ward.answers[3] = NotOffered("none")
+    ward.pass_time(840, 10)
+    assert Counter(ward.asked) == {1: 1, 2: 1, 3: 1}
+    assert ward.health.of(1).state == "unknown"
+
+
+def test_an_internal_error_does_not_end_the_sampler(
+    make_ward: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    ward = make_ward(3, 30)
+    ward.answers[1] = ZeroDivisionError("of our own")
+    ward.pass_time(60)
+    assert Counter(ward.asked) == {1: 2, 2: 2, 3: 2}
+    assert "Internal error while sampling device 1" in caplog.text
+    assert ward.health.of(2).state == "healthy"

@@ -1,0 +1,250 @@
+"""What the samples of a camera become: findings, with the picture that raised them, and states."""
+
+from datetime import timedelta
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from fleet.pictures import NotTaken, TakenPicture, jpeg_size
+from picture_health.camera_health import OpenFault, Suspicion
+from picture_health.measuring import Measuring
+from picture_health.model import FAULTS, Fault
+from picture_health.sampling import TEXTS
+from store.sql import Unreachable
+from tests.fleet.reports import seen
+from tests.picture_health.clinic import NOON, Clinic, scene
+from tests.picture_health.scenes import Moment
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_a_finding_after_three_samples_and_ends_after_three(
+    clinic: Clinic, fault: Fault
+) -> None:
+    kind = f"picture.{fault}"
+    clinic.check()
+    clinic.health.add_reference(1, "otto")
+    clinic.answers[1] = clinic.view(fault)
+    # The first picture that stands still is the one that the next ones are compared with.
+    assert clinic.check(1 + (fault == "frozen")) == "suspected"
+    assert clinic.health.of(1).suspected == (Suspicion(fault, 1, 3),)
+    assert clinic.check() == "suspected"
+    assert clinic.findings() == {}
+    assert clinic.check() == "faulty"
+    assert clinic.findings() == {kind: TEXTS[fault]}
+    (raised,) = clinic.health.of(1).faults
+    assert (raised.fault, raised.since) == (fault, clinic.now)
+    assert raised.picture_id
+    evidence = clinic.story.device().findings[0].evidence
+    assert evidence == {"picture": raised.picture_id}
+    kept = clinic.health.picture(1, raised.picture_id)
+    newest = clinic.health.newest_picture(1)
+    assert newest
+    assert (kept.at, kept.data, kept.fault) == (clinic.now, newest.data, fault)
+    clinic.check()
+    assert clinic.health.of(1).faults == (raised,), "then stays what it was"
+    clinic.answers[1] = clinic.view()
+    assert clinic.check(2) == "faulty"
+    assert clinic.check() == "healthy"
+    assert clinic.findings() == {}
+    assert clinic.health.of(1).faults == ()
+    kinds = [each.kind for each in clinic.story.events if each.kind.startswith("finding")]
+    assert kinds == ["finding.raised", "finding.cleared"]
+    assert clinic.health.newest_picture(1), "as it was asked for"
+
+
+def test_a_camera_that_cannot_be_sampled_is_unknown_and_its_finding_stays(clinic: Clinic) -> None:
+    health = clinic.health
+    assert (health.of(1).state, health.of(2).state) == ("unknown", "unknown")
+    with pytest.raises(NotTaken, match="It is dark"):
+        health.check(2)
+    assert (health.of(2).state, health.of(2).reason) == ("unknown", "It is dark.")
+    clinic.answers[1] = clinic.view("black")
+    clinic.check(3)
+    (raised,) = health.of(1).faults
+    well, clinic.answers[1] = clinic.answers[1], NotTaken("All sessions are in use.")
+    for _ in range(5):
+        with pytest.raises(NotTaken):
+            clinic.check()
+    assert (health.of(1).state, health.of(1).reason) == ("unknown", "All sessions are in use.")
+    assert health.of(1).faults == (raised,)
+    assert health.of(1).sampled_at == NOON + timedelta(minutes=3)
+    clinic.answers[1] = well
+    assert clinic.check() == "faulty"
+    clinic.forward(minutes=20)
+    assert health.of(1).state == "unknown", "the newest sample is too old"
+    clinic.answers[1] = b"\xff\xd8 an error text"
+    with pytest.raises(NotTaken, match="JPEG"):
+        health.check(1)
+    clinic.answers[1] = _damaged(scene(1).jpeg(Moment(1)))
+    with pytest.raises(NotTaken, match="cannot be decoded|JPEG"):
+        health.check(1)
+    assert health.of(1).state == "unknown"
+
+
+def _damaged(data: bytes) -> bytes:
+    """A JPEG whose headers and end are right, with nothing usable between."""
+    width, height = jpeg_size(data)
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return (
+        b"\xff\xd8\xff\xc0\0\x0b\x08"
+        + size
+        + b"\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0?\0\xff\xd9"
+    )
+
+
+def test_a_camera_that_can_turn_is_off_until_a_person_says_that_it_stays(clinic: Clinic) -> None:
+    clinic.story.tell(seen("mac:d4:2d:c5:00:00:0a", source="onvif", facts={"ptz": True}))
+    assert clinic.health.of(1).state == "off"
+    assert "can turn" in clinic.health.of(1).reason
+    with pytest.raises(NotTaken, match="can turn"):
+        clinic.health.check(1)
+    assert clinic.asked == []
+    clinic.health.set_settings(1, {"mode": "on"})
+    clinic.answers[1] = clinic.view("black")
+    assert clinic.check(3) == "faulty"
+    clinic.health.set_settings(1, {"mode": "auto"})
+    assert clinic.findings() == {}, "nobody looks any more"
+    assert clinic.story.events[-1].text.endswith("no longer known: its picture is black")
+    assert clinic.health.of(1).state == "off"
+    clinic.health.set_settings(1, {"mode": "off"})
+    assert clinic.health.of(1).reason == "Turned off for this camera."
+
+
+def test_an_expected_picture_ends_the_finding_now_and_in_future(clinic: Clinic) -> None:
+    clinic.answers[1] = clinic.view("black")
+    clinic.check(3)
+    (raised,) = clinic.health.of(1).faults
+    kept = clinic.health.expect(1, "otto", raised.picture_id)
+    assert clinic.findings() == {}
+    assert clinic.health.of(1).expected_pictures == (kept,)
+    assert clinic.health.picture(1, kept.id).data
+    assert clinic.check(5) == "expected"
+    assert clinic.health.of(1).reason == "It shows a picture that you expect."
+    assert clinic.findings() == {}
+    clinic.answers[1] = clinic.view("covered")
+    clinic.check(3)
+    assert clinic.findings() == {"picture.covered": TEXTS["covered"]}
+    clinic.health.expect(1, "otto")
+    assert clinic.findings() == {}
+    assert clinic.check(4) == "expected"
+    clinic.health.remove_picture(1, kept.id)
+    clinic.answers[1] = clinic.view("black")
+    assert clinic.check(3) == "faulty", "it is not expected any more"
+    with pytest.raises(Exception, match="raised a finding"):
+        clinic.health.remove_picture(1, clinic.health.of(1).faults[0].picture_id or 0)
+
+
+def test_a_picture_that_is_called_normal_ends_what_it_explains(clinic: Clinic) -> None:
+    clinic.check()
+    clinic.health.add_reference(1, "otto")
+    clinic.answers[1] = clinic.view("moved")
+    assert clinic.check(3) == "faulty"
+    clinic.health.add_reference(1, "otto")
+    assert clinic.findings() == {}
+    assert clinic.check(4) == "healthy"
+    clinic.answers[1] = clinic.view()
+    assert clinic.check(4) == "healthy", "the view before is normal too"
+
+
+def test_nothing_is_judged_in_expected_hours_and_findings_end_when_they_begin(
+    clinic: Clinic,
+) -> None:
+    clinic.answers[1] = clinic.view("black")
+    assert clinic.check(3) == "faulty"
+    night = {"days": [4], "starts": "13:30", "ends": "06:00"}
+    clinic.health.set_settings(1, {"expected_hours": [night]})
+    assert clinic.check() == "faulty", "it is 13:04 in Berlin"
+    clinic.forward(minutes=30)
+    clinic.health.settle(clinic.story.device())
+    assert clinic.findings() == {}
+    health = clinic.health.of(1)
+    assert (health.state, health.reason) == ("expected", "In its expected hours until 06:00.")
+    assert clinic.check(4) == "expected"
+    assert clinic.findings() == {}
+    assert clinic.health.newest_picture(1)
+    clinic.forward(hours=17)
+    assert clinic.check(2) == "suspected"
+    assert clinic.check() == "faulty"
+    (raised,) = clinic.health.of(1).faults
+    assert raised.since == clinic.now
+
+
+def test_g06_a_camera_that_repeats_its_last_picture_is_never_frozen(clinic: Clinic) -> None:
+    still = scene(1).jpeg(Moment(1))
+    clinic.answers[1] = still
+    assert clinic.check(4) == "faulty"
+    clinic.health.set_settings(1, {"repeats": True})
+    assert clinic.findings() == {}
+    for _night in range(12):
+        assert clinic.check() == "healthy"
+    clinic.answers[1] = clinic.view("black")
+    assert clinic.check(3) == "faulty", "all else is judged"
+
+
+def test_the_same_key_frame_again_is_no_evidence_that_nothing_moves(clinic: Clinic) -> None:
+    still = scene(1).jpeg(Moment(1))
+
+    def take(_device: int, _timeout: float) -> TakenPicture:
+        return TakenPicture(still, 640, 360, NOON, "stream")
+
+    clinic.sampling.ways = (take,)
+    assert clinic.check(5) == "healthy"
+    assert clinic.health.of(1).suspected == ()
+    assert clinic.health.of(1).sampled_at == NOON + timedelta(minutes=1)
+
+
+def test_a_full_disk_of_the_database_ends_nothing_and_is_told_once(
+    sqlite_engine: Engine, measuring: Measuring, caplog: pytest.LogCaptureFixture
+) -> None:
+    clinic = Clinic(sqlite_engine, measuring)
+    clinic.answers[1] = clinic.view("black")
+    caplog.set_level("INFO", "picture_health.sampling")
+
+    def fill(connection: Any, *_others: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    event.listen(sqlite_engine, "checkout", fill)
+    assert clinic.check(6) == "faulty"
+    clinic.sampling.flush()
+    assert clinic.findings() == {"picture.black": TEXTS["black"]}
+    assert clinic.health.of(1).faults[0].picture_id is None
+    raised_at = clinic.health.of(1).faults[0].since
+    with pytest.raises(Unreachable):
+        clinic.health.add_reference(1, "otto")
+    assert clinic.health.of(1).references == ()
+    assert len(caplog.messages) == 1
+    assert "cannot be saved; it goes on in memory" in caplog.messages[0]
+    event.remove(sqlite_engine, "checkout", fill)
+    sqlite_engine.dispose()
+    clinic.sampling.flush()
+    assert caplog.messages[1:] == ["Picture health is saved again"]
+    number = clinic.health.of(1).faults[0].picture_id
+    assert number
+    assert clinic.health.picture(1, number).at == raised_at, "the picture that raised it"
+    clinic.start()
+    assert clinic.check() == "faulty"
+    assert clinic.health.of(1).faults == (OpenFault("black", raised_at, number),)
+
+
+def test_all_who_ask_meanwhile_get_the_sample_that_is_being_taken(clinic: Clinic) -> None:
+    goes_on, asked = Event(), Event()
+    picture = clinic.view()
+
+    def slow() -> bytes:
+        asked.set()
+        assert goes_on.wait(10)
+        return picture()
+
+    clinic.answers[1] = slow
+    states: list[str] = []
+    threads = [Thread(target=lambda: states.append(clinic.health.check(1).state)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert asked.wait(10)
+    goes_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert states == ["healthy"] * 3
+    assert len(clinic.asked) <= 3
