@@ -24,6 +24,7 @@ from accounts.build import AccountsOptions, build_accounts
 from audit.build import AuditOptions, build_audit
 from discovery import lifecycle
 from discovery.build import DiscoveryOptions, build_discovery
+from discovery.trial_pictures import TrialPictures
 from fleet.build import FleetOptions, build_fleet
 from fleet.package import Packages
 from inventory.build import InventoryOptions, build_inventory
@@ -75,6 +76,9 @@ def build_monitor(
     inventory = packages.add(build_inventory(select(InventoryOptions), clock, fleet))
     discovery = packages.add(build_discovery(select(DiscoveryOptions), fleet, inventory, sources))
     video = packages.add(build_video(select(VideoOptions), clock, fleet, discovery.streams))
+    discovery.scanner.trials.pictures = TrialPictures(
+        clock, video.key_pictures.of_opened, small_jpeg
+    )
     local = packages.add(
         build_local_cameras(
             select(CameraOptions),

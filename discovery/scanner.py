@@ -122,7 +122,7 @@ class Scanner:
             *(self.heard.__setitem__, identification, refused),
         )
         self._events = EventWatches(self.prober, self.sources, tracker, clock, event_pace)
-        self._trials = Trials(self.sources, self.prober.gate, self.prober.proving)
+        self.trials = Trials(self.sources, self.prober.gate, self.prober.proving)
         common = (self.sources, tracker, clock, self._inbox, self.prober, self._targets)
         self._device_questions = DeviceQuestions(*common, self._source_tasks)
         self._source_scans = SourceScans(*common, self.unverified, self._source_tasks, self.heard)
@@ -229,8 +229,8 @@ class Scanner:
         with self._lock:
             if self._is_closed:
                 raise CannotAsk("monitor", STOPPING)
-            self._trials.enter()
-            work = self._trials.run(request, trial.add)
+            self.trials.enter()
+            work = self.trials.run(request, trial.add)
             call = asyncio.run_coroutine_threadsafe(work, self._loop)
             self._calls.add(call)
         call.add_done_callback(self._trial_ended)
@@ -238,7 +238,7 @@ class Scanner:
         return trial
 
     def _trial_ended(self, call: Future[None]) -> None:
-        self._trials.leave()
+        self.trials.leave()
         self._calls.discard(call)
         if not call.cancelled() and (error := call.exception()) is not None:
             log.error("Internal error in a connection test", exc_info=error)
@@ -349,7 +349,7 @@ class Scanner:
             task.cancel()
         await self._events.close()
         await self.prober.close()
-        await self._trials.close()
+        await self.trials.close()
         # Threads wait for the sweeps that were asked for: each must come to its own end.
         ending = asyncio.gather(*tasks, *self._awaited, return_exceptions=True)
         await asyncio.wait((ending,), timeout=STOP_TIMEOUT)

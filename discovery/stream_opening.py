@@ -18,6 +18,7 @@ from typing import Any
 
 from discovery.due_queue import QueueEntry
 from discovery.guarded_probes import with_told_stream
+from discovery.opened_streams import opened_stream
 from discovery.probe_results import ANSWERED, FAILED, NOT_ASKED, ProbeResult
 from discovery.scanner import STOPPING, Scanner
 from discovery.sessions import Stream
@@ -30,7 +31,7 @@ from sources.rtsp_client import Closed, Pump
 from sources.rtsp_play import Opening, Played, end_session
 from sources.source import Probe, SessionRefused, Source
 from sources.sub_paths import sub_path
-from video.model import SUB, NotOpened, OpenedMedium, OpenedStream, StreamKey
+from video.model import SUB, NotOpened, OpenedStream, StreamKey
 from video.outages import CUT, INCOMPLETE, NO_SUB, OFF, REFUSED, RETIRED, SERVER
 
 TIMEOUT = 10.0
@@ -228,15 +229,7 @@ class StreamOpener:
         # Not all at once: after a first refusal, the others must not send their login.
         place = key.device * 2 + (key.name == SUB)
         early = place * 7 % EARLY_STEPS / EARLY_STEPS * MOST_EARLY
-        control = {**played.control, "early": early, "asks_first": owner in self._asked_first}
-        return OpenedStream(
-            played.description,
-            tuple(OpenedMedium(each.kind, each.encoding, each.channel) for each in played.media),
-            played.transport,
-            played.sockets,
-            control,
-            played.rest,
-        )
+        return opened_stream(played, early, asks_first=owner in self._asked_first)
 
     def _carry(self, pump: Pump) -> None:
         task = asyncio.get_running_loop().create_task(pump.run())

@@ -171,6 +171,15 @@ class TrialLogin:
             gate.pending.end(attempt)
         return reports
 
+    def spare(self, connection: TrialConnection) -> bool:
+        """Forget that a picture refused the login, which the device itself has accepted: accounts
+        for pictures of its own must not stop the checks. True if it was refused."""
+        was_refused, self.refused_by = bool(self.refused_by), ""
+        if was_refused and (sent := self._sent(connection)) is not None:
+            self.probes.gate.trial_accepted(sent)
+            self.probes.refusing.forget(sent)
+        return was_refused
+
     async def _is_another(
         self, device: Device, connection: TrialConnection, reports: Reports
     ) -> bool:

@@ -2,16 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from fleet.model import Access, Device
 
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
 """The states of a step."""
-NAMES = ("connect", "identify", "login", "streams", "describe", "result")
+NAMES = ("connect", "identify", "login", "streams", "describe", "picture", "result")
 """The steps of each source in their order, and the result of all."""
 ONVIF, RTSP = "onvif", "rtsp"
 TITLES = {ONVIF: "ONVIF", RTSP: "RTSP"}
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPicture:
+    """A picture of the camera: a small JPEG, the size of the whole one, and when it was taken."""
+
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    taken_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,7 @@ class TrialRequest:
     `password` is None for an empty password. Unless `may_login`, only what needs no login is asked:
     `no_login_reason` says why. `digest_only`: the password is not the person's own, so it is used
     only in ways that do not reveal it to the device. `device`: the one whose saved login this is;
-    another one does not get it."""
+    another one does not get it. `wants_picture`: a picture of the camera is taken, too."""
 
     host: str
     connections: tuple[TrialConnection, ...] = (TrialConnection(ONVIF), TrialConnection(RTSP))
@@ -46,6 +57,7 @@ class TrialRequest:
     device: Device | None = None
     access: Access | None = None
     shows_username: bool = True
+    wants_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Step:
     text: str
     source: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    picture: TrialPicture | None = field(default=None, repr=False)
 
 
 def title_of(source: str) -> str:

@@ -24,6 +24,7 @@ from discovery.trial_steps import (
     SKIPPED,
     Step,
     TrialConnection,
+    TrialPicture,
     TrialRequest,
     title_of,
 )
@@ -189,6 +190,10 @@ class StepWriter:
         else:
             self.streams.insert(0, facts)
         self.write("describe", OK, stream_text(facts), connection, facts)
+
+    def write_picture(self, picture: TrialPicture, connection: TrialConnection) -> None:
+        text = f"{picture.width} × {picture.height}"
+        self.receiver(Step("picture", OK, text, connection.source, picture=picture))
 
     def write_result(self) -> None:
         facts = {

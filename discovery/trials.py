@@ -5,15 +5,16 @@ Each source is asked twice by its `probe`: first without the login, then with it
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from threading import BoundedSemaphore
 from typing import Any
 
 from discovery.logins import LoginGate
 from discovery.proving import Proving
+from discovery.trial_pictures import TrialPictures
 from discovery.trial_probes import TrialLogin, TrialProbes
 from discovery.trial_reports import certificate_of, findings_of, sightings_of
 from discovery.trial_steps import (
@@ -26,6 +27,8 @@ from discovery.trial_steps import (
     title_of,
 )
 from discovery.trial_writer import CHANGED, StepWriter
+from fleet.model import Report
+from fleet.pictures import NotOffered, NotTaken
 from sources.source import Source
 
 MAX_TRIALS = 8
@@ -83,6 +86,7 @@ class Trials:
         self._probes = TrialProbes(sources, gate, proving)
         self._running: set[asyncio.Task[Any]] = set()
         self._places = BoundedSemaphore(MAX_TRIALS)
+        self.pictures: TrialPictures | None = None
 
     def enter(self) -> None:
         """Take the place of one trial, which `leave` gives back. Raises TooManyTrials."""
@@ -100,7 +104,8 @@ class Trials:
         self._running.add(task)
         try:
             login = TrialLogin(self._probes, request)
-            await _Run(self._probes, login, StepWriter(request, receiver)).run()
+            steps = StepWriter(request, receiver)
+            await _Run(self._probes, login, steps, self.pictures).run()
         finally:
             self._running.discard(task)
 
@@ -118,6 +123,9 @@ class _Run:
     probes: TrialProbes
     login: TrialLogin
     steps: StepWriter
+    pictures: TrialPictures | None
+    shown_by: list[tuple[Source, TrialConnection, Sequence[Report]]] = field(default_factory=list)
+    """The connections that work, and what the device reported with its login."""
 
     async def run(self) -> None:
         for connection in self.steps.request.connections:
@@ -127,6 +135,7 @@ class _Run:
                 self.steps.write("connect", SKIPPED, text, connection)
                 continue
             await self.ask(source, self.with_found_path(connection))
+        await self.take_picture()
         self.steps.write_result()
 
     def with_found_path(self, connection: TrialConnection) -> TrialConnection:
@@ -167,3 +176,23 @@ class _Run:
             reports, BaseException
         ):
             self.steps.write_streams(reports, connection)
+            self.shown_by.append((source, connection, reports))
+
+    async def take_picture(self) -> None:
+        """Take a picture of a camera over the first connection that gives one, after all were
+        tested: a login that only the picture refuses stops no test."""
+        steps = self.steps
+        if self.pictures is None or not steps.request.wants_picture or steps.channels:
+            return
+        for source, connection, reports in self.shown_by:
+            if connection.source not in steps.sources:
+                continue
+            try:
+                picture = await self.pictures.take(self.login, source, connection, reports)
+            except NotOffered:
+                continue
+            except NotTaken as error:
+                steps.write("picture", SKIPPED, error.reason, connection)
+                continue
+            steps.write_picture(picture, connection)
+            return

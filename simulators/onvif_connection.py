@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from simulators import onvif_calls as calls
 from simulators import onvif_events
+from simulators.logins import Accounts
 from simulators.onvif_device import OnvifDevice
 from simulators.onvif_snapshots import CONTENTS, UNENDING, judge_query, send_part
 
@@ -170,16 +171,17 @@ class OnvifConnection:
         if device.has_query_login:
             outcome = judge_query(device, parts.query, header)
         else:
-            outcome = device.accounts.judge("GET", header)
+            outcome = device.picture_accounts.judge("GET", header)
         if outcome != "right":
-            return 401, self._challenges(outcome), b""
+            return 401, self._challenges(outcome, device.picture_accounts), b""
         if not device.snapshot_works:
             return page(404)
         kind, content = CONTENTS[device.snapshot_kind]
         return 200, [("Content-Type", kind)], content
 
-    def _challenges(self, outcome: str) -> list[tuple[str, str]]:
-        challenges = self._device.accounts.challenges(is_stale=outcome == "stale")
+    def _challenges(self, outcome: str, accounts: Accounts | None = None) -> list[tuple[str, str]]:
+        accounts = accounts or self._device.accounts
+        challenges = accounts.challenges(is_stale=outcome == "stale")
         return [("WWW-Authenticate", challenge) for challenge in challenges]
 
     def _call(self, target: str, headers: dict[str, str], body: str) -> Answer:

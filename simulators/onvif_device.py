@@ -148,6 +148,8 @@ class OnvifDevice:
     """A key of simulators.onvif_snapshots.CONTENTS, or one of UNENDING."""
     has_query_login: bool = False
     """The address of its snapshot has the login in it."""
+    snapshot_accounts: Accounts | None = None
+    """The accounts for its snapshot alone, where it has others for that."""
     spoils: frozenset[str] = frozenset()
     garbles: frozenset[str] = frozenset()
     refuses: frozenset[str] = frozenset()
@@ -181,6 +183,11 @@ class OnvifDevice:
     """Calls by name, also without a login, and `snapshot` and `subscription`: those it was able
     to judge."""
     probes: int = 0
+
+    @property
+    def picture_accounts(self) -> Accounts:
+        """The accounts for its snapshot."""
+        return self.snapshot_accounts or self.accounts
 
     @property
     def endpoint_reference(self) -> str:

@@ -28,6 +28,7 @@ from video.recording_watch import RecordingWatch
 from video.retention import GB, Limits
 from video.schedules import Schedules
 from video.streams import Opener, Streams
+from video.visitors import Visitors
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def build_video(
 ) -> VideoPackage:
     """Build the streams, which `opener` opens, and the library and the schedules beside the
     journal."""
-    streams = Streams(opener, clock)
+    visitors = Visitors(opener)
+    streams = Streams(visitors, clock)
     schedules = Schedules(fleet.journal.engine, clock)
     due_watch = DueWatch(schedules.schedules, fleet.tracker.fleet, clock)
     schedules.on_change = due_watch.wake
@@ -116,7 +118,7 @@ def build_video(
     recorder.on_change = partial(_tell_recording, fleet, clock)
     due_watch.set_due = recorder.set_due
     keeping.attach(streams, recorder)
-    pictures = KeyPictures(streams)
+    pictures = KeyPictures(streams, visitors)
     return VideoPackage(streams, library, schedules, due_watch, keeping, recorder, pictures)
 
 

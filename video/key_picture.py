@@ -17,12 +17,14 @@ from video.model import (
     PLAYING,
     RETRYING,
     SUB,
+    OpenedStream,
     Picture,
     StreamKey,
     StreamState,
 )
 from video.outages import INCOMPLETE, NO_SUB, REFUSED
 from video.streams import Streams
+from video.visitors import Visitors
 from video.watching import Watch
 
 WAY = "stream"
@@ -39,8 +41,14 @@ VIEWER = "key-picture"
 class KeyPictures:
     """Takes them, from any thread."""
 
-    def __init__(self, streams: Streams, timer: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        visitors: Visitors | None = None,
+        timer: Callable[[], float] = monotonic,
+    ) -> None:
         self._streams = streams
+        self._visitors = visitors
         self._timer = timer
 
     def take(self, device: int, timeout: float) -> TakenPicture:
@@ -69,6 +77,17 @@ class KeyPictures:
             return self._of(sub, ends_at)
         except _NoSubStream:
             return self._of(main, ends_at)
+
+    def of_opened(self, opened: OpenedStream, timeout: float) -> TakenPicture:
+        """A picture of a stream that was opened already, and belongs to no device of the list. It
+        is ended. Raises NotTaken."""
+        if self._visitors is None:
+            raise NotTaken("Streams of other cameras are not read.")
+        key = self._visitors.admit(opened)
+        try:
+            return self._of(key, self._timer() + timeout)
+        finally:
+            self._visitors.dismiss(key)
 
     def _is_playing(self, key: StreamKey) -> bool:
         state = self._streams.state(key)

@@ -36,6 +36,11 @@ class StreamKey(NamedTuple):
     device: int
     name: str = MAIN
 
+    @property
+    def is_visitor(self) -> bool:
+        """True for the stream of a camera that is not in the list (video/visitors.py)."""
+        return self.device < 0
+
 
 @dataclass(frozen=True, slots=True)
 class OpenedMedium:

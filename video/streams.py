@@ -177,7 +177,8 @@ class Streams:
     def states(self) -> dict[StreamKey, StreamState]:
         """All streams that somebody needs, or has needed a moment ago."""
         with self._changed:
-            return {key: stream.state for key, stream in self._streams.items()}
+            streams = self._streams.items()
+            return {key: stream.state for key, stream in streams if not key.is_visitor}
 
     def watches(self) -> list[Watch]:
         """Who watches what."""
@@ -398,7 +399,7 @@ class Streams:
                 self._note_state(stream, message)
             case messages.COUNTS:
                 counts = stream.with_failures(counts_of(head))
-                for callback in self._on_counts:
+                for callback in () if stream.key.is_visitor else self._on_counts:
                     self._calls.put(lambda call=callback: call(stream.key, counts))  # type: ignore[misc]
             case messages.ENDED:
                 self._note_end(message)
@@ -418,7 +419,8 @@ class Streams:
                 format=format_of(given) if given else stream.state.format,
                 key_distance=head["key_distance"] or stream.state.key_distance,
             )
-            self._key_distances[stream.key] = stream.state.key_distance
+            if not stream.key.is_visitor:
+                self._key_distances[stream.key] = stream.state.key_distance
 
     def _note_packets(self, head: Mapping[str, Any]) -> None:
         """Note when each stream of a child got its newest packet and video packet, in seconds of
@@ -500,6 +502,8 @@ class Streams:
     def _learn_rhythm(self, stream: Stream, head: Mapping[str, Any]) -> None:
         """Remember how far pictures are apart, also for the next time that it is needed."""
         distance = head.get("distance")
+        if stream.key.is_visitor:
+            return
         if distance is not None or head.get("activity") == NO_PICTURE:
             self._patience[stream.key] = self._patience_with(stream).after(distance)
 
@@ -568,7 +572,7 @@ class Streams:
         stream.state = new
         is_for_keys = stream.is_for_keys()
         stream.viewers.put(new)
-        if is_for_keys and activity in (RETRYING, NO_PICTURE):
+        if stream.key.is_visitor or (is_for_keys and activity in (RETRYING, NO_PICTURE)):
             return  # nothing that anybody watches or records is interrupted
         for callback in self._on_state:
             self._calls.put(lambda call=callback: call(stream.key, new))  # type: ignore[misc]

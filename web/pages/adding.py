@@ -259,6 +259,7 @@ def _values(form: NewCamera, fault: dict[str, str] | None = None) -> dict[str, A
         "is_recorder": bool(result and result.is_recorder),
         "choices": _choices(result) if result else (),
         "own_name": result.own_name if result else "",
+        "picture": result.picture if result else None,
         "known": _known_rows(form) if form.address else (),
         "elsewhere": elsewhere(form.place().host, form.site) if result else (),
         "is_stream": _is_stream(form),

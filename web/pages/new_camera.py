@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask import request
@@ -47,6 +48,16 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the camera, which is not saved: its URL has the small JPEG itself."""
+
+    url: str = field(repr=False)
+    width: int
+    height: int
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a test found. `tested` is what was asked with which login; `connections` are those that
     worked, by source and without login."""
@@ -58,6 +69,7 @@ class Result:
     choices: Sequence[Choice] = ()
     connections: Sequence[tuple[str, Mapping[str, Any]]] = field(default=(), repr=False)
     own_name: str = ""
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ TITLES = {
     "login": "Login",
     "streams": "Streams",
     "describe": "Stream",
+    "picture": "Picture",
 }
 SOURCES = {"onvif": "ONVIF", "rtsp": "RTSP"}
 MARKS = {"ok": "active", "failed": "offline", "skipped": "unknown"}

@@ -1,13 +1,15 @@
 """Run the connection test of a form, and what its result lets a person choose."""
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from discovery.trial_reports import stream_text
 from discovery.trial_steps import Step, TrialConnection, TrialRequest
 from web.http.actions import trials
+from web.http.visible_fleet import visible_fleet
 from web.pages.connection_form import NONE, SAVED
-from web.pages.new_camera import Choice, NewCamera, Place, Result, fields_of
+from web.pages.new_camera import Choice, NewCamera, Picture, Place, Result, fields_of
 from web.pages.trial_view import RESULT, TrialForm, rows
 
 ONVIF, RTSP = "onvif", "rtsp"
@@ -18,7 +20,12 @@ def run(form: NewCamera) -> Iterator[Step]:
     place, (username, password) = form.place(), form.tried_login
     is_of_set = form.login.choice == SAVED
     request = TrialRequest(
-        place.host, _connections(place), username, password, digest_only=is_of_set
+        place.host,
+        _connections(place),
+        username,
+        password,
+        digest_only=is_of_set,
+        wants_picture=visible_fleet().may("still.take"),
     )
     return iter(trials.begin(request))
 
@@ -60,7 +67,19 @@ def result(form: NewCamera, steps: Sequence[Step]) -> Result:
     if choices:
         kept = [(name, connection) for name, connection in kept if name != RTSP]
     named = str(facts.get("name") or facts.get("model") or "")
-    return Result(form.tested, shown, True, bool(channels), tuple(choices), tuple(kept), named)
+    picture = _picture(steps)
+    return Result(
+        form.tested, shown, True, bool(channels), tuple(choices), tuple(kept), named, picture
+    )
+
+
+def _picture(steps: Sequence[Step]) -> Picture | None:
+    """The picture that the test took. It is part of the page, as no camera has it."""
+    taken = next((step.picture for step in steps if step.picture), None)
+    if taken is None:
+        return None
+    url = f"data:image/jpeg;base64,{b64encode(taken.data).decode()}"
+    return Picture(url, taken.width, taken.height, taken.taken_at)
 
 
 def _fields(host: str, connection: TrialConnection, pins: Mapping[str, str]) -> dict[str, Any]:
