@@ -65,7 +65,7 @@ class Keeping:
         streams.on_counts(self.links.note)
         self.recorder = recorder
         self.cleaner.in_use = recorder.devices
-        recorder.segment_seconds = self.segment_seconds
+        recorder.set_segment_seconds(self.segment_seconds)
 
     def open(self) -> None:
         """Take up what lasted when the program ended. Raises Unreachable."""

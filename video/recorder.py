@@ -1,4 +1,5 @@
-"""Record by hand, by schedules, and always. Recordings of a stream that overlap share its files.
+"""Record by hand, by schedules, and always: which recordings run, and what becomes of their rows.
+Recordings of a stream that overlap share its files (video/recorded_streams.py).
 
 A thread looks each second at what is wanted, and at what the streams make of it. Lengths of time
 run on the monotonic clock: a clock that is set ends no recording and starts none again.
@@ -12,18 +13,17 @@ from functools import partial
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fleet.model import Device, Fleet, Refused
 from store.sql import Unreachable
 from video import recording_rows, segment_rows
 from video.disk_calls import DiskCalls
 from video.due import Due, quality_of
-from video.healing import Healed, heal
-from video.model import MAIN, SUB, SegmentPlan, SegmentProgress, StreamKey, StreamState
-from video.outages import NO_SUB
+from video.healing import heal
+from video.model import MAIN, SUB, StreamKey
 from video.recorded import AUTO, COMPLETED, FAILED, LOW, MANUAL, SCHEDULE, Recording, Segment
-from video.retention import SEGMENT_SECONDS
+from video.recorded_streams import Recorded, RecordedStreams
 from video.segment_index import SegmentIndex
 
 if TYPE_CHECKING:
@@ -35,34 +35,14 @@ STEP = 1.0
 DEFAULT_MINUTES, MOST_MINUTES = 60, 1440
 PART = timedelta(hours=24)
 """After so long, a recording that goes on by itself is completed and another one begins."""
-PROVE_EVERY = 5.0
-"""Seconds between two proofs of the folder, while it is used and while it cannot be."""
 CLOSING = 15.0
 """Seconds that the last file of a recording has to be closed, before that is judged."""
-LONGEST_HEALING = 600.0
-"""Seconds for comparing the folder with its index."""
 PATIENCE = 3.0
 """Seconds that a person who stops a recording waits for its last file."""
 CLOCK_STEP = 5.0
 """Seconds by which the clock is set, or this server was suspended, that part a recording in two: it
 is a range of times, and such a range would hold what it did not record, or end before it began."""
-DISK = "disk"
 NOTHING = "No video was received while it ran."
-
-
-class Lease(Protocol):
-    """A stream that is recorded until `stop`."""
-
-    def stop(self) -> None: ...
-
-
-class Recorded(Protocol):
-    """The streams, as far as they are recorded (video/streams.py)."""
-
-    def record(
-        self, key: StreamKey, plan: SegmentPlan, on_segment: Callable[[SegmentProgress], object]
-    ) -> Lease: ...
-    def state(self, key: StreamKey) -> StreamState | None: ...
 
 
 @dataclass(slots=True)
@@ -82,15 +62,6 @@ class _Running:
     @property
     def wish(self) -> tuple[int, int | None]:
         return self.recording.device, self.recording.schedule
-
-
-@dataclass(slots=True)
-class _RecordedStream:
-    """A stream that is to be recorded. `trouble`: why nothing is, as far as this server knows."""
-
-    lease: Lease | None = None
-    retry_at: float = 0.0
-    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,28 +95,27 @@ class Recorder:
     ) -> None:
         self.index = SegmentIndex(engine, folder, timer)
         self.on_change: Callable[[Recording], object] = lambda _recording: None
-        self.segment_seconds: Callable[[], float] = lambda: SEGMENT_SECONDS
         self._engine = engine
-        self._folder = folder
-        self._streams = streams
         self._fleet = fleet
         self._clock = clock
-        self._prove = prove
         self._timer = timer
-        self._calls = calls or DiskCalls()
         self._changed = Condition()
+        heals = partial(heal, engine, folder)
+        self._streams = RecordedStreams(
+            folder, streams, self.index, prove, heals, timer, calls or DiskCalls(), self._changed
+        )
         self._running: list[_Running] = []
-        self._recorded_streams: dict[StreamKey, _RecordedStream] = {}
         self._due: frozenset[Due] | None = None
         self._without_sub: set[int] = set()
-        self._proved_at = float("-inf")
-        self._trouble = ""
         self._outage = ""
-        self._is_healed = False
         self._starting = Lock()
         self._ends = False
         self._thread: Thread | None = None
         self._looked_at = (clock(), timer())
+
+    def set_segment_seconds(self, seconds: Callable[[], float]) -> None:
+        """Ask this for the length of each file that begins from now on."""
+        self._streams.segment_seconds = seconds
 
     # -- what others use -------------------------------------------------------------------
 
@@ -181,7 +151,7 @@ class Recorder:
                 "This camera is already being recorded",
                 "Stop that recording, or wait until it ends.",
             )
-        if trouble := self._proved(is_forced=True):
+        if trouble := self._streams.proved(is_forced=True):
             raise Refused(trouble, "Then start the recording again.")
 
     def stop_recording(self, device: Device) -> Recording:
@@ -214,7 +184,7 @@ class Recorder:
     def trouble(self, device: int) -> str:
         """Why nothing arrives that the newest recording of a device could have, or empty."""
         running = self._of(device)
-        return self._reason(running[-1].key) if running else ""
+        return self._streams.reason(running[-1].key) if running else ""
 
     def running(self) -> list[Recording]:
         """The recordings that run."""
@@ -293,12 +263,12 @@ class Recorder:
         self._end_what_is_over()
         self._take_due()
         try:
-            self._look_after_streams()
+            self._note_missing_streams()
+            self._streams.look_after({item.key for item in self._active()})
             self._save_new()
             self.index.flush()
             self._judge_ended()
-            if not self._trouble:
-                self._heal_silent()
+            self._streams.heal_silent()
             self._note_outage("")
         except Unreachable as error:
             self._note_outage(str(error))
@@ -317,8 +287,7 @@ class Recorder:
             return
         log.warning("The clock was set from %s to %s", f"{expected:%F %T}", f"{now:%F %T}")
         with self._changed:
-            for stream in self._recorded_streams.values():
-                self._release(stream)
+            self._streams.release_all()
             for item in self._active():
                 self._part(item, expected)
 
@@ -407,56 +376,11 @@ class Recorder:
     def _stream_of(self, device: int, quality: str) -> str:
         return SUB if quality == LOW and device not in self._without_sub else MAIN
 
-    # -- streams ---------------------------------------------------------------------------
-
-    def _look_after_streams(self) -> None:
-        """Keep one lease for each stream that any recording needs, while the folder can be
-        used."""
-        self._note_missing_streams()
-        with self._changed:
-            wanted = {item.key for item in self._active()}
-            for key in self._recorded_streams.keys() - wanted:
-                self._release(self._recorded_streams.pop(key))
-            for key in wanted - self._recorded_streams.keys():
-                self._recorded_streams[key] = _RecordedStream()
-        trouble = self._proved()
-        if not trouble and not self._is_healed:
-            self._heal()
-        for key, stream in tuple(self._recorded_streams.items()):
-            if trouble:
-                self._is_healed = False
-                self._release(stream)
-                stream.trouble = trouble
-            elif stream.lease is None and self._timer() >= stream.retry_at:
-                self._begin(key, stream)
-
-    def _heal(self) -> None:
-        """Make the index and the folder agree, at the start and when the folder is back. Raises
-        Unreachable."""
-        growing = {(file.device, file.file) for file in self.index.growing()}
-        try:
-            compare = partial(heal, self._engine, self._folder, growing)
-            healed = self._calls.read(compare, LONGEST_HEALING)
-        except OSError as error:
-            log.warning("Recordings cannot be compared with their index: %s", error)
-            return
-        self._is_healed = True
-        if healed != Healed():
-            log.info("Recorded files compared with their index: %s", healed)
-
-    def _heal_silent(self) -> None:
-        """Close the files whose process is gone. Raises Unreachable."""
-        try:
-            self._calls.read(self.index.heal_silent)
-        except OSError as error:
-            log.warning("Files of a process that has ended cannot be read: %s", error)
-
     def _note_missing_streams(self) -> None:
         """Record the main stream of a camera that turns out to have no sub stream. Raises
         Unreachable."""
         for item in self._active():
-            state = self._streams.state(item.key) if item.key.name == SUB else None
-            if state is None or state.cause != NO_SUB:
+            if not self._streams.is_missing(item.key):
                 continue
             if item.recording.id:
                 # Without the lock: a database that waits must hold up nobody who asks.
@@ -464,58 +388,6 @@ class Recorder:
             with self._changed:
                 self._without_sub.add(item.recording.device)
                 item.recording = replace(item.recording, stream=MAIN)
-
-    def _proved(self, *, is_forced: bool = False) -> str:
-        """Why nothing can be recorded now; asked of the disk every few seconds."""
-        now = self._timer()
-        if is_forced or now - self._proved_at >= PROVE_EVERY:
-            self._trouble, self._proved_at = self._prove(), now
-        return self._trouble
-
-    def _begin(self, key: StreamKey, stream: _RecordedStream) -> None:
-        folder = self._folder / str(key.device)
-        try:
-            self._calls.ask(partial(folder.mkdir, mode=0o700, exist_ok=True))
-            plan = SegmentPlan(folder, self.segment_seconds())
-            with self._changed:  # so that a report which comes at once finds the lease
-                stream.lease = self._streams.record(key, plan, partial(self._take, key))
-        except OSError as error:
-            self._fail(stream, f"{folder} cannot be created ({error.strerror}).")
-        except ValueError:
-            self._fail(stream, "The previous recording is still being closed.")
-
-    def _take(self, key: StreamKey, progress: SegmentProgress) -> None:
-        """Note what a stream reports about a file."""
-        self.index.note(key, progress)
-        with self._changed:
-            stream = self._recorded_streams.get(key)
-            if stream is not None and progress.reason == DISK:
-                text = f"Recordings cannot be written ({progress.error})."
-                if stream.trouble != text:
-                    log.error("Recording of device %d stopped. %s", key.device, text)
-                self._release(stream)
-                self._fail(stream, text)
-            elif stream is not None and not progress.is_closed:
-                stream.trouble = ""
-            self._changed.notify_all()
-
-    def _fail(self, stream: _RecordedStream, trouble: str) -> None:
-        stream.trouble = trouble
-        stream.retry_at = self._timer() + PROVE_EVERY
-        self._proved_at = float("-inf")
-
-    def _release(self, stream: _RecordedStream) -> None:
-        lease, stream.lease = stream.lease, None
-        if lease is not None:
-            lease.stop()
-
-    def _reason(self, key: StreamKey) -> str:
-        """Why no video is received; empty while it is, and while nothing is known yet."""
-        stream = self._recorded_streams.get(key)
-        if stream is not None and stream.trouble:
-            return stream.trouble
-        state = self._streams.state(key)
-        return state.reason if state is not None else ""
 
     # -- rows ------------------------------------------------------------------------------
 
@@ -547,7 +419,7 @@ class Recorder:
         recording = item.recording
         until = recording.ended_at or self._clock()
         has_files = self.index.has_files(item.key, recording.started_at, until)
-        reason = "" if has_files else self._reason(item.key) or recording.reason or NOTHING
+        reason = "" if has_files else self._streams.reason(item.key) or recording.reason or NOTHING
         status = COMPLETED if has_files else FAILED
         recording_rows.change(
             self._engine, recording.id, status=status, reason=reason, ended_at=until
