@@ -1,11 +1,13 @@
 """Ask a disk that may never answer, in threads of their own, each with a limit.
 
 A call to a network share whose server is gone can last for ever (nfs(5), `hard`), and nothing that
-a program can do ends it.
+a program can do ends it. Their number is limited for each mount: once it is taken away, others
+cannot hang in it, and what is there then is asked again.
 """
 
 import errno
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from threading import Event, Lock, Thread
 from time import monotonic
@@ -18,8 +20,8 @@ AGAIN = 15.0
 """Seconds between two attempts at a disk that does not answer."""
 LONGEST_READ, LOOK = 30.0, 0.25
 """Seconds that a reader waits, and between two looks whether the disk still answers."""
-MOST_STUCK = 64
-"""Calls that can be left behind while they wait for the disk, each with a thread."""
+MOST_STUCK, MOST_IN_ALL = 64, 256
+"""Calls that can be left behind while they wait for one mount, and for all, each with a thread."""
 
 
 class NotAnswering(OSError):
@@ -43,7 +45,8 @@ class _Call(Generic[Answer]):
         self.discard = discard
         self.began = began
         self.is_over = Event()
-        self.is_given_up = False
+        self.given_up_at: tuple[Hashable] | None = None
+        """Where the disk was mounted when nobody waited for it any more."""
         self.answer: Any = None
         self.error: Exception | None = None
 
@@ -60,21 +63,24 @@ def keep(_answer: object) -> None:
 
 class DiskCalls:
     """The calls to one disk. While it does not answer, they are refused at once, but for one now
-    and then which finds out that it does again."""
+    and then which finds out that it does again. `mounts` tells where it is mounted, without a call
+    to it."""
 
     def __init__(
         self,
         limit: float = LIMIT,
         again: float = AGAIN,
         timer: Callable[[], float] = monotonic,
+        mounts: Callable[[], Hashable] = lambda: None,
     ) -> None:
+        self._mounts = mounts
         self._limit = limit
         self._again = again
         self._timer = timer
         self._lock = Lock()
         self._silent_since: float | None = None
         self._tried_at = 0.0
-        self._stuck = 0
+        self._stuck = Counter[Hashable]()
 
     @property
     def silence(self) -> float:
@@ -116,11 +122,10 @@ class DiskCalls:
         """Ask a disk that does not answer once more in the background, if it is time for that.
         Raises NotAnswering."""
         with self._lock:
-            is_due = call.began - self._tried_at >= self._again and self._stuck < MOST_STUCK
+            is_due = call.began - self._tried_at >= self._again
             if is_due:
                 self._tried_at = call.began
-                self._stuck += 1
-                call.is_given_up = True
+                is_due = self._give_up(call)
             silence = call.began - (self._silent_since or call.began)
         if is_due:
             self._start(call)
@@ -134,10 +139,19 @@ class DiskCalls:
         is_over = call.is_over.wait(seconds)
         with self._lock:
             is_over = is_over or call.is_over.is_set()
-            if not is_over and not call.is_given_up:
-                call.is_given_up = True
-                self._stuck += 1
+            if not is_over and call.given_up_at is None:
+                self._give_up(call, is_forced=True)
         return is_over
+
+    def _give_up(self, call: _Call[Any], *, is_forced: bool = False) -> bool:
+        """Count a call that nobody waits for; False, and nothing counted, if there are too many
+        unless it hangs already. For a holder of the lock."""
+        place = self._mounts()
+        has_room = self._stuck[place] < MOST_STUCK and self._stuck.total() < MOST_IN_ALL
+        if has_room or is_forced:
+            call.given_up_at = (place,)
+            self._stuck[place] += 1
+        return call.given_up_at is not None
 
     def _work(self, call: _Call[Any]) -> None:
         try:
@@ -147,7 +161,8 @@ class DiskCalls:
         with self._lock:
             call.is_over.set()
             self._silent_since = None
-            self._stuck -= call.is_given_up
-        if call.is_given_up and call.error is None:
+            if call.given_up_at is not None:
+                self._stuck[call.given_up_at[0]] -= 1
+        if call.given_up_at is not None and call.error is None:
             with suppress(OSError):
                 call.discard(call.answer)

@@ -22,6 +22,7 @@ from threading import Lock
 
 from store.folders import replace_file, sync_folder
 from video.disk_calls import Answer, DiskCalls, NotAnswering, keep
+from video.mounts import Mounts, mounts_of
 from video.retention import DiskSpace
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class FolderProof:
         self.contents = contents
         self.folder = folder.absolute()
         self.data_dir = data_dir
-        self.calls = calls or DiskCalls()
+        self.calls = calls or DiskCalls(mounts=self._mounts)
         """What asks its disk, which may not answer: no method here waits for it without limit."""
         self.trouble = ""
         """The result of the last proof: why nothing can be recorded, or empty."""
@@ -101,6 +102,10 @@ class FolderProof:
         """Why its disk takes no more recordings though it is not full, as the clean-up says."""
         self._is_silent = False
         self._lock = Lock()
+
+    def _mounts(self) -> Mounts:
+        known = self._remembered()
+        return mounts_of(self.folder, None if known is None else known.device)
 
     def prove(self) -> str:
         """The reason why nothing can be recorded there now; empty if it can. It is logged once when

@@ -13,8 +13,9 @@ import pytest
 
 from tests.home import until
 from tests.store.disks import Disk, Disks, disks
-from video.disk_calls import DiskCalls, NotAnswering
+from video.disk_calls import MOST_STUCK, DiskCalls, NotAnswering
 from video.folder_proof import KNOWN, MARKER, OWNER, FolderProof, NotProved
+from video.mounts import mounts_of
 
 __all__ = ["disks"]
 
@@ -276,6 +277,38 @@ def test_a_disk_that_hangs_is_waited_for_once_and_comes_back_by_itself(
         f"{share.folder} can be used again; recording continues",
     ]
     until(lambda: not stuck_calls(), what="no thread is left")
+
+
+def test_a_dead_mount_takes_no_more_calls_and_what_replaces_it_is_asked(
+    disks: Disks, share: Disk, data_dir: Path
+) -> None:
+    assert FolderProof(share.folder, data_dir).prove() == ""
+    proof = FolderProof(share.folder, data_dir)
+    # Short limits, and where it is mounted as without them.
+    proof.calls = DiskCalls(limit=0.1, again=0.001, mounts=proof._mounts)
+    with disks.hanging(share.folder):
+        until(lambda: proof.prove() and len(stuck_calls()) >= MOST_STUCK, what="no more hang")
+        for _attempt in range(20):
+            assert "has not answered" in proof.prove()
+        assert len(stuck_calls()) == MOST_STUCK
+        subprocess.run(["umount", "--lazy", share.folder], check=True)
+        until(lambda: proof.prove() == "", what="the share below it is used")
+        assert len(stuck_calls()) == MOST_STUCK, "they hang for ever"
+        assert proof.space().total > 0
+    until(lambda: not stuck_calls(), what="no thread is left")
+
+
+def test_mounts_are_known_by_path_and_by_device(disks: Disks, tmp_path: Path) -> None:
+    folder = tmp_path / "a share \\ \u00e9"
+    (before,) = mounts_of(folder / "recordings")
+    share = disks.small(folder)
+    (inside,) = mounts_of(folder / "recordings")
+    assert inside != before
+    assert mounts_of(tmp_path / "link", share.folder.stat().st_dev) == tuple(
+        sorted((before, inside))
+    )
+    subprocess.run(["umount", "--lazy", folder], check=True)
+    assert mounts_of(folder / "recordings") == (before,)
 
 
 def stuck_calls() -> list[threading.Thread]:
