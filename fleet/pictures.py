@@ -54,6 +54,25 @@ class TakenPicture:
     notes: tuple[str, ...] = ()
 
 
+def no_way() -> NotOffered:
+    """The error for a device of which no way to take a picture is known."""
+    return NotOffered(
+        "No stream or snapshot of this device is known.",
+        "Enter its RTSP URL or its login under Connections.",
+    )
+
+
+def checked(picture: TakenPicture) -> TakenPicture:
+    """The picture, if its bytes are one. Raises NotTaken."""
+    try:
+        size = jpeg_size(picture.data)
+    except NotJpeg as error:
+        raise NotTaken(str(error), "Restart the camera, or install newer firmware.") from error
+    if size != (picture.width, picture.height):
+        raise NotTaken("The size of the picture is not the one that was announced.")
+    return picture
+
+
 def jpeg_size(data: bytes) -> tuple[int, int]:
     """Width and height in pixels, from the frame header (ITU T.81, B.2.2). Nothing is decoded.
 

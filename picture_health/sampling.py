@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fleet.model import Device, Facts, Finding, Fleet
-from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
+from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size, no_way
 from picture_health import health_rows as rows
 from picture_health.camera_health import SOURCE, KeptPicture, finding_kind
 from picture_health.camera_settings import HealthSettings
@@ -35,10 +35,6 @@ TIMEOUT = 20.0
 GRACE = 15.0
 """Seconds beyond, for measuring and for a way that keeps its limit."""
 NOT_SAMPLED = "Not sampled since Camera Monitor was started."
-NO_WAY = NotOffered(
-    "This device offers no picture that can be taken.",
-    "Add a connection with a stream or a snapshot under Connections.",
-)
 STOPPING = "Camera Monitor is stopping."
 TEXTS: Mapping[Fault, str] = MappingProxyType(
     {
@@ -211,7 +207,7 @@ class Sampling:
                 continue
             except NotTaken as failed:
                 error = error or failed
-        raise error or NO_WAY
+        raise error or no_way()
 
     def measured(self, picture: TakenPicture, earlier: Sequence[bytes] = ()) -> Sample:
         """A picture as a sample. Raises NotTaken."""

@@ -8,7 +8,7 @@ from threading import Event, Lock, Thread
 from time import monotonic
 
 from fleet.model import Finding, Fleet
-from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
+from fleet.pictures import NotOffered, NotTaken, TakenPicture, checked, no_way
 from stills.model import ASKED, Still
 from stills.shelf import Shelf
 from store.sql import Unreachable
@@ -27,8 +27,6 @@ REST = 3600.0
 BROKEN_AFTER = 2
 """Snapshots in a row that fail while the stream gives a picture, before that is a finding."""
 BROKEN, SOURCE = "snapshot.broken", "stills"
-NO_WAY = "This device offers no picture that can be taken."
-NO_WAY_HINT = "Add a connection with a stream or a snapshot under Connections."
 STOPPING = "Camera Monitor is stopping."
 
 
@@ -165,7 +163,7 @@ class Stills:
             if way.name == SNAPSHOT and number < len(ways):
                 left /= 2  # The next way needs its time, too.
             try:
-                picture = _checked(way.take(device, left))
+                picture = checked(way.take(device, left))
             except NotOffered:
                 if way.name == SNAPSHOT:
                     self._note_well(device)
@@ -212,21 +210,10 @@ class Stills:
         return known is not None and any(fault.kind == BROKEN for fault in known.findings)
 
 
-def _checked(picture: TakenPicture) -> TakenPicture:
-    """The picture, if its bytes are one. Raises NotTaken."""
-    try:
-        size = jpeg_size(picture.data)
-    except NotJpeg as error:
-        raise NotTaken(str(error), "Restart the camera, or install newer firmware.") from error
-    if size != (picture.width, picture.height):
-        raise NotTaken("The size of the picture is not the one that was announced.")
-    return picture
-
-
 def _joined(failures: Sequence[NotTaken]) -> NotTaken:
     """One error for the ways that failed; the last one says what to do."""
     if not failures:
-        return NotOffered(NO_WAY, NO_WAY_HINT)
+        return no_way()
     reasons = dict.fromkeys(failure.reason for failure in failures)
     waits = [failure.wait for failure in failures if failure.wait is not None]
     return NotTaken(" ".join(reasons), failures[-1].hint, max(waits, default=None))

@@ -113,7 +113,7 @@ def test_where_all_ways_fail_each_reason_is_named(studio: Studio) -> None:
 
 
 def test_a_device_without_a_picture_and_one_that_does_not_exist(studio: Studio) -> None:
-    with pytest.raises(NotOffered, match="offers no picture"):
+    with pytest.raises(NotOffered, match="No stream or snapshot"):
         studio.stills.take(2)
     with pytest.raises(NotTaken, match="Device 9 does not exist"):
         studio.stills.take(9)

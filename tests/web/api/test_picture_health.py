@@ -202,7 +202,7 @@ def test_why_no_picture_could_be_judged(studio: Studio) -> None:
     studio.cameras.trouble = NotOffered("It offers no picture.", "Add a connection.")
     assert "no picture" in studio.send("POST", f"{GATE}/check", status=409).json["error"]
     panel = studio.send("POST", "/api/cameras/3/picture-health/check", status=409).json
-    assert "No way to take" in panel["error"]
+    assert "No stream or snapshot" in panel["error"]
     assert "RTSP URL" in panel["hint"]
     studio.send("PATCH", GATE, {"mode": "off"})
     off = studio.send("POST", f"{GATE}/check", status=409).json

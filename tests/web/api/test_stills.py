@@ -132,7 +132,7 @@ def test_why_no_still_could_be_taken_and_when_to_try_again(studio: Studio) -> No
 def test_a_device_without_stream_and_snapshot_says_so(studio: Studio) -> None:
     answer = studio.post(path="/api/cameras/4/stills")
     assert answer.status_code == 409
-    assert "No way to take stills" in answer.json["error"]
+    assert "No stream or snapshot" in answer.json["error"]
     assert "Connection" in answer.json["hint"]
 
 

@@ -154,7 +154,7 @@ def test_the_interval_is_shown_in_words_and_changed_by_a_form(studio: Studio) ->
 
 def test_a_camera_that_can_give_none_says_what_to_enter(studio: Studio) -> None:
     page = studio.visit("/cameras/4/stills")
-    assert "No way to take stills" in page.text
+    assert "No stream or snapshot" in page.text
     assert page.find("a", href="/cameras/4/connection")
     assert not [part for part in page.all() if "data-take" in part.attributes]
 

@@ -11,7 +11,7 @@ from flask import Response, g, request
 from fleet import identity, labels
 from fleet.channels import SOURCE, STREAM
 from fleet.model import Device
-from fleet.pictures import NotOffered, NotTaken
+from fleet.pictures import NotOffered, NotTaken, no_way
 from stills.build import StillsPackage
 from stills.model import Still
 from stills.shelf import Shelf
@@ -61,11 +61,7 @@ def can_be_taken(device: Device) -> bool:
 def check_can_be_taken(device: Device) -> None:
     """Raise HttpError (409) where no way to take a picture of the device is known."""
     if not can_be_taken(device):
-        raise HttpError(
-            409,
-            "No way to take stills of this device is known",
-            "Enter its RTSP URL or its login under Connection on its page.",
-        )
+        raise not_taken(no_way())
 
 
 # -- taking ----------------------------------------------------------------------------------
