@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fleet.model import Device
+from fleet.model import Device, Event
 from picture_health.camera_health import (
     CameraHealth,
     KeptPicture,
@@ -18,6 +18,7 @@ from video.schedule import DAYS, WEEKLY, Schedule
 from video.schedule_words import described
 from web.http import remedies
 from web.http.actions import picture_health, stills
+from web.http.monitor import current_monitor
 from web.http.shapes.picture_health import newest_url, picture_url, unconfirmed_since
 from web.http.visible_fleet import visible_fleet
 from web.pages.still_view import ShownStill, shown_still
@@ -132,8 +133,8 @@ def _state(health: CameraHealth) -> HealthState:
 
 def _suspicion(suspicion: Suspicion) -> str:
     title = remedies.title(finding_kind(suspicion.fault))
-    pictures = "picture" if suspicion.count == 1 else "pictures in a row"
-    return f"{title}: {suspicion.count} {pictures}; a finding after {suspicion.needed}."
+    pictures = "1 picture" if suspicion.count == 1 else f"{suspicion.count} pictures in a row"
+    return f"{title}: seen in {pictures}; reported after {suspicion.needed} in a row."
 
 
 def _fault(device: Device, health: CameraHealth, fault: OpenFault) -> ShownFault:
@@ -173,3 +174,15 @@ def _stills(device: Device) -> list[ShownStill]:
     except Unreachable:
         return []
     return [shown_still(device, still) for still in latest]
+
+
+def event_picture(event: Event) -> str:
+    """The URL of the picture that raised the finding of an event; empty for any other event, and
+    for a person who may not see it."""
+    id, kind, number = event.after.get("picture"), str(event.after.get("kind")), event.device
+    if number is None or not isinstance(id, int) or not kind.startswith("picture."):
+        return ""
+    device = visible_fleet().devices().get(current_monitor().redirects.get(number, number))
+    if device is None or not visible_fleet().may("health.view", device):
+        return ""
+    return picture_url(device.id, id)

@@ -95,6 +95,7 @@ def test_a_black_picture_is_found_and_kept_and_ends_as_expected(studio: Studio) 
     assert (health["state"], fault["fault"], fault["unknown_since"]) == ("faulty", "black", None)
     assert studio.kinds() == ["picture.black"]
     assert fault["text"]
+    assert fault["remedy"]
     raised = studio.ask["Ada"].get(fault["picture"])
     assert (raised.mimetype, jpeg_size(raised.data)) == ("image/jpeg", (WIDTH, HEIGHT))
     newest = studio.ask["Ada"].get(health["newest"])

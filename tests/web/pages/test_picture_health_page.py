@@ -105,6 +105,9 @@ def test_every_button_works_without_script(studio: Studio) -> None:
     for image in card.find("img"):
         assert studio.home.client.get(image["src"]).mimetype == "image/jpeg"
     assert "This is normal" not in card.text, "no reference makes a black picture good"
+    (chip,) = (link for link in studio.visit("/cameras/1").find("a") if link.text == "Picture")
+    assert chip["href"] == card.find("img")[1]["src"], "the event leads to the picture"
+    assert studio.visit("/events").find("a", href=chip["href"])
     (picture,) = {part["value"] for part in card.find("input", name="picture")}
     assert "not reported" in studio.press("expected", picture=picture)
     page = studio.visit()

@@ -88,6 +88,7 @@ def as_json(device: Device, health: CameraHealth) -> HealthJson:
 
 def check(device: Device) -> None:
     """Take a picture now, and judge it. Raises HttpError (409, 503)."""
+    stills.check_can_be_taken(device)
     health = of(device)
     if health.state == "off":
         raise HttpError(
