@@ -29,6 +29,10 @@ def pipeline(given: argparse.Namespace, codec: str, audio: str) -> str:
     width, _, height = given.size.partition("x")
     caps = f"video/x-raw,format=I420,width={width},height={height},framerate={given.fps}/1"
     source = f"videotestsrc is-live=true pattern={given.pattern} ! {caps}"
+    if given.pictures:
+        files = f'multifilesrc location="{given.pictures}/%03d.jpg" loop=true'
+        frames = f"{files} caps=image/jpeg,framerate={given.fps}/1 ! jpegdec"
+        source = f"{frames} ! videoconvert ! videoscale ! {caps}"
     coding = {"gop": given.fps * given.gop, "bits": given.bits}
     parts = [f"{source} ! {ENCODERS[codec].format(**coding)}"]
     if audio:
@@ -82,6 +86,9 @@ def main() -> None:
     parser.add_argument("--gop", type=int, default=2, help="seconds between two key frames")
     parser.add_argument("--bits", type=int, default=1_000_000, help="a second, of H.264")
     parser.add_argument("--pattern", default="ball", help="of videotestsrc")
+    parser.add_argument(
+        "--pictures", default="", help="folder with 000.jpg, 001.jpg, ... to play in a loop"
+    )
     given = parser.parse_args()
     if not given.address.startswith("127."):
         parser.error("only addresses out of 127.0.0.0/8 are served")

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from fleet.pictures import NotTaken, TakenPicture, jpeg_size
+from fleet.pictures import NotOffered, NotTaken, TakenPicture, jpeg_size
 from picture_health.camera_health import OpenFault, Suspicion
 from picture_health.measuring import Measuring
 from picture_health.model import FAULTS, Fault
-from picture_health.sampling import TEXTS
+from picture_health.newest_pictures import NewestPictures
+from picture_health.sampling import TEXTS, Way
 from store.sql import Unreachable
 from tests.fleet.reports import seen
 from tests.picture_health.clinic import NOON, Clinic, scene
@@ -181,6 +182,57 @@ def test_g06_a_camera_that_repeats_its_last_picture_is_never_frozen(clinic: Clin
         assert clinic.check() == "healthy"
     clinic.answers[1] = clinic.view("black")
     assert clinic.check(3) == "faulty", "all else is judged"
+
+
+def test_g11_a_broken_snapshot_spoils_no_sample_and_the_stream_needs_no_snapshot(
+    clinic: Clinic,
+) -> None:
+    picture, asked = scene(1).jpeg(Moment(1)), list[str]()
+
+    def way(name: str, error: NotTaken | None = None) -> Way:
+        def take(_device: int, timeout: float) -> TakenPicture:
+            assert 0 < timeout <= 20
+            asked.append(name)
+            if error:
+                raise error
+            return TakenPicture(picture, 640, 360, clinic.now, name)
+
+        return take
+
+    broken = NotTaken("The snapshot is a page.")
+    clinic.sampling.ways = (way("stream"), way("snapshot", broken))
+    assert clinic.check() == "healthy"
+    assert asked == ["stream"]
+    clinic.sampling.ways = (way("stream", NotTaken("It sends nothing.")), way("snapshot"))
+    assert clinic.check() == "suspected", "by what the snapshot shows"
+    clinic.sampling.ways = (way("stream", NotTaken("It sends nothing.")), way("snapshot", broken))
+    with pytest.raises(NotTaken, match="It sends nothing"):
+        clinic.check()
+    clinic.sampling.ways = (way("stream", NotOffered("none")), way("snapshot", broken))
+    with pytest.raises(NotTaken, match="The snapshot is a page"):
+        clinic.check()
+    clinic.sampling.ways = (way("stream", NotOffered("none")),)
+    with pytest.raises(NotOffered, match="offers no picture"):
+        clinic.check()
+    assert clinic.findings() == {}
+
+
+def test_pictures_in_memory_are_limited_in_sum(clinic: Clinic) -> None:
+    newest = NewestPictures(most_bytes=1000)
+    for device in range(1, 6):
+        newest.keep(device, TakenPicture(bytes(300), 4, 3, NOON, "stream"))
+    assert [device for device in range(1, 6) if newest.of(device)] == [3, 4, 5]
+    newest.keep(3, TakenPicture(bytes(900), 4, 3, NOON, "stream"))
+    assert [device for device in range(1, 6) if newest.of(device)] == [3]
+    newest.drop(3)
+    newest.keep(1, TakenPicture(bytes(1000), 4, 3, NOON, "stream"))
+    assert newest.of(1)
+    clinic.check()
+    clinic.sampling.sample(1)
+    assert clinic.health.newest_picture(1), "two of one moment"
+    clinic.forward(minutes=1)
+    clinic.sampling.sample(1)
+    assert clinic.health.newest_picture(1) is None, "nobody needs that of a healthy camera"
 
 
 def test_the_same_key_frame_again_is_no_evidence_that_nothing_moves(clinic: Clinic) -> None:
