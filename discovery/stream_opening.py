@@ -50,11 +50,11 @@ REFUSED_WAIT = 60.0
 EARLY_STEPS, MOST_EARLY = 16, 0.25
 """By what part of their interval streams of a device renew their sessions earlier than others."""
 MISSING_LASTS = 86_400.0
-"""Seconds in which a small stream that the device did not have is not asked for again."""
+"""Seconds in which a sub stream that the device did not have is not asked for again."""
 NOT_A_REASON = frozenset(("login.none", "identity.unproven"))
 """Findings with which a stream plays all the same."""
 Place = tuple[str | None, int | None, str, Any, Any]
-"""Where a stream is by what people and scans say: address, port, path, TLS, path of a small one.
+"""Where a stream is by what people and scans say: address, port, path, TLS, path of a sub stream.
 What opening it teaches is no part of it."""
 
 
@@ -191,7 +191,7 @@ class StreamOpener:
             self._held[key] = owner, stream
 
     async def _play_sub(self, device: Device, entry: QueueEntry, owner: int) -> Played:
-        """Play the first small stream that the device has. Raises NotOpened."""
+        """Play the first sub stream that the device has. Raises NotOpened."""
         for access in _sub_accesses(device, entry.access):
             place = device.id, access.path
             if self._timer() < self._missing.get(place, 0.0):
@@ -239,7 +239,7 @@ class StreamOpener:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at a stream: the small one at `sub`, or the large one without it."""
+    """One attempt at a stream: the sub stream at `sub`, or the main stream without it."""
 
     sub: Access | None = None
     opening: Opening = field(default_factory=Opening)
@@ -266,7 +266,7 @@ class _Attempt:
             raise
 
     def _of_device(self, reports: Sequence[Report]) -> Sequence[Report]:
-        """The reports for the device: its facts and findings are those of the large stream."""
+        """The reports for the device: its facts and findings are those of the main stream."""
         if self.sub is None:
             return reports
         kinds = {each.kind for each in reports if isinstance(each, Finding) and not each.cleared}
@@ -285,7 +285,7 @@ def _place(device: Device | None) -> Place | None:
 
 
 def _at(sub: Access, target: Target) -> Target:
-    """The target with the place of a small stream."""
+    """The target with the place of a sub stream."""
     tls = {"tls": True} if sub.options.get("tls") is True else {}
     return replace(
         target,
@@ -309,7 +309,7 @@ def _brief(report: Report) -> Report:
 
 
 def _sub_accesses(device: Device, access: Access) -> Iterator[Access]:
-    """Where the small stream may be: where a person said, else where the device said or its maker
+    """Where the sub stream may be: where a person said, else where the device said or its maker
     has it. What belongs to a path that a person entered comes first."""
     given = access.options.get(SUB_PATH)
     if given:

@@ -31,7 +31,7 @@ MAX_CLOCK_ERROR = 1e10
 """Seconds; a clock that is set wrong shows its first day, which is decades ago."""
 MAX_OPTIONS, MAX_OPTION_BYTES = 32, 2000
 SUB_PATH = "sub_path"
-"""The option with the path of the small stream, where a person gave it."""
+"""The option with the path of the sub stream, where a person gave it."""
 EVENTS = "events"
 """The option with which the camera's own events are read: true or absent."""
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}

@@ -15,7 +15,7 @@ from fleet.model import Access, Device, Fault, Invalid
 STREAM = "stream"
 """The link of a device with the path of its main stream."""
 SUB_STREAM = "stream.sub"
-"""The link with the path of its small stream."""
+"""The link with the path of its sub stream."""
 SNAPSHOT = "snapshot"
 """The link with the path of its snapshot, such as `/snap.jpg`, `:8080/snap.jpg` or, with TLS,
 `https:443/snap.jpg`."""

@@ -24,7 +24,7 @@ READ_TIMEOUT = 20.0
 MAX_WITH_STREAMS = 128
 """Video sources whose streams are asked for; of more it is only known that they are there."""
 MAX_WITH_DETAILS = 8
-"""Video sources up to which the second streams and the snapshots are asked for, too."""
+"""Video sources up to which the sub streams and the snapshots are asked for, too."""
 STREAM = (
     "<GetStreamUri><StreamSetup><t:Stream>RTP-Unicast</t:Stream><t:Transport>"
     "<t:Protocol>RTSP</t:Protocol></t:Transport></StreamSetup>"

@@ -1,7 +1,7 @@
 """Take one picture of a camera out of its stream: a key frame, in full size.
 
-An open stream is used as it is, and one that has to be opened is closed at once. The small stream
-is for pictures that a program looks at, the large one for those that people see.
+An open stream is used as it is, and one that has to be opened is closed at once. The sub stream
+is for pictures that a program looks at, the main stream for those that people see.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ class KeyPictures:
         self._timer = timer
 
     def take(self, device: int, timeout: float) -> TakenPicture:
-        """A picture of the large stream, or of the small one that is open where the device has no
+        """A picture of the main stream, or of the sub stream if it is open and the device has no
         session left. Waits for `timeout` seconds at most. Raises NotTaken."""
         ends_at = self._timer() + timeout
         main, sub = StreamKey(device, MAIN), StreamKey(device, SUB)
@@ -67,8 +67,8 @@ class KeyPictures:
                 raise error from None
 
     def sample(self, device: int, timeout: float) -> TakenPicture:
-        """A picture of the small stream, or of the large one where only that is open or there.
-        Waits for `timeout` seconds at most. Raises NotTaken."""
+        """A picture of the sub stream, or of the main one where only that is open or there. Waits
+        for `timeout` seconds at most. Raises NotTaken."""
         ends_at = self._timer() + timeout
         main, sub = StreamKey(device, MAIN), StreamKey(device, SUB)
         if self._is_playing(main) and not self._is_playing(sub):
@@ -133,7 +133,7 @@ class _Refused(NotTaken):
 
 
 class _NoSubStream(NotTaken):
-    """The camera has no small stream."""
+    """The camera has no sub stream."""
 
 
 def _not_taken(state: StreamState) -> NotTaken:

@@ -15,7 +15,7 @@ from video.outages import OFF
 
 MAIN, SUB = "main", "sub"
 NAMES = (MAIN, SUB)
-"""The streams of a device: the large one, and the small one of a camera that has it."""
+"""The streams of a device: the main stream, and the sub stream of a camera that has one."""
 
 OPENING = "opening"
 """The device is being asked for the stream."""

@@ -1,7 +1,7 @@
 """Where a folder is mounted, as the kernel lists it: this asks no disk, so it never waits for one.
 
-proc(5), /proc/pid/mountinfo. A mount that was taken away lazily keeps its number as long as a call
-hangs in it, and is not in the list.
+proc(5), /proc/pid/mountinfo. A mount that is unmounted lazily leaves the list, and keeps its number
+as long as a call hangs in it.
 """
 
 import os

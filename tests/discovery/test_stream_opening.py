@@ -321,7 +321,7 @@ def test_the_small_stream_is_that_of_the_maker_and_asked_for_once(
                 assert error.value.cause == NO_SUB
             asked = [request.url for request in camera.requests if request.method == "DESCRIBE"]
             assert len([url for url in asked if "subtype=1" in url]) == 1
-            assert "stream.path" not in kinds(engine), "the large one is there"
+            assert "stream.path" not in kinds(engine), "the main stream is there"
             with StreamReader(streams.open(LARGE)) as reader:
                 assert reader.read(1, 0)
 

@@ -34,7 +34,7 @@ needs_picamera2 = pytest.mark.skipif(
 
 @dataclass
 class Computer:
-    """The folder that stands for /dev and /sys, and the Python that finds the stand-ins."""
+    """The folder used in place of /dev and /sys, and the Python that imports the stand-ins."""
 
     folder: Path
     used: str = "all"

@@ -1,4 +1,4 @@
-"""The path of the small stream, by the path of the large one."""
+"""The path of the sub stream, by the path of the main stream."""
 
 import pytest
 

@@ -31,8 +31,8 @@ LARGE, SMALL = StreamKey(1, MAIN), StreamKey(1, SUB)
 
 
 class Camera(Server):
-    """Opens the streams of one device: its large one, and a small one where it has it. `busy` are
-    those for which it has no session."""
+    """Opens the streams of one device: its main stream, and a sub stream where it has one. `busy`
+    are those for which it has no session."""
 
     busy: frozenset[str] = frozenset()
     has_sub = True
@@ -94,7 +94,7 @@ def test_an_open_stream_is_used_as_it_is(streams: Streams, camera: Camera) -> No
         pictures.sample(1, 15)
         second = pictures.take(1, 15)
         assert second.taken_at >= first.taken_at
-        assert camera.opened == [LARGE], "no session for the small one beside it"
+        assert camera.opened == [LARGE], "no session for the sub stream beside it"
         wait_for(streams, LARGE)
 
 

@@ -29,7 +29,7 @@ ptrace.argtypes = (ctypes.c_long,) * 4
 print(ptrace(PTRACE_SEIZE, int(sys.argv[1]), 0, 0), flush=True)
 sys.stdin.read()
 """
-"""A program that keeps a process from ending for whoever started it, as a disk does that hangs."""
+"""A program that keeps its parent from seeing that a process ended, as with a disk that hangs."""
 Make = Callable[..., Workers]
 
 

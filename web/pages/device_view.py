@@ -63,7 +63,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class LiveStream:
-    """The live view. `has_sub`: there is a small stream, which is shown; `recorded`: the recordings
+    """The live view. `has_sub`: there is a sub stream, which is shown; `recorded`: the recordings
     that run; `is_by_hand`: one of them was started by hand; `trouble`: why nothing arrives that
     they could record, or empty."""
 

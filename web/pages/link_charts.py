@@ -34,7 +34,7 @@ def link_charts(device: Device) -> list[LinkChart]:
         days = link_days(device)
     except Unreachable:
         return []
-    # A small stream of which nothing ever came may not exist.
+    # A sub stream of which nothing ever came may not exist.
     streams = sorted({day.stream for day in days if day.stream == MAIN or day.bit_rate})
     return [chart([day for day in days if day.stream == name]) for name in streams]
 

@@ -29,7 +29,7 @@ STREAM_TITLES = {"auto": "Automatic", "main": "Main stream", "sub": "Sub stream"
 
 @dataclass(frozen=True, slots=True)
 class ShownTile:
-    """A tile as the page has it. `has_sub`: there is a small stream."""
+    """A tile as the page has it. `has_sub`: there is a sub stream."""
 
     device: int
     name: str

@@ -16,7 +16,7 @@ PREFERENCE = "walls"
 MAX_WALLS, MAX_TILES, MAX_LINKS = 30, 36, 10
 LONGEST_NAME = 80
 STREAMS = ("auto", "main", "sub")
-"""What a tile shows; `auto` is the small stream where there is one."""
+"""What a tile shows; `auto` is the sub stream where there is one."""
 LINK_DAYS = (1, 7, 30, 365)
 
 

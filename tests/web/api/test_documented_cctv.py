@@ -1,5 +1,5 @@
 """What the CCTV system documents, from the first request to the downloaded file, with real cameras:
-one with Digest, sound of telephones and a small stream of pictures, one with Basic."""
+one with Digest, sound of telephones and a sub stream of pictures, one with Basic."""
 
 import io
 from collections.abc import Iterator

@@ -102,7 +102,7 @@ class CameraFields(ConnectionFields, SentBack):
     sub_path: str | None = Field(
         None,
         max_length=access_fields.LONGEST_PATH,
-        description="The path of the small stream, where the device does not tell it.",
+        description="The path of the sub stream, where the device does not tell it.",
     )
     interval: Interval | None = None
     auto_record: bool | None = None
@@ -191,7 +191,7 @@ class ReachedCamera(TypedDict):
 class SavedCamera(shapes.CameraDetail, ReachedCamera):
     """A camera with how it is reached. Only those with permission to edit the camera get
     `credentials`, the id of its credential set. `interval` is in seconds; null is that of the
-    source. `sub_path` is the path of the small stream, where a person gave it."""
+    source. `sub_path` is the path of the sub stream, where a person gave it."""
 
     credentials: str | None
     sub_path: str | None
