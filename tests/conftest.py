@@ -34,6 +34,16 @@ def _refuse_strangers(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_refuse_strangers)
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole files also where the command names no distribution: the devices of a
+    file have addresses of their own, at which they are found by the port of WS-Discovery."""
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the files in an order that keeps several workers busy to the end."""

@@ -82,7 +82,7 @@ def test_a_password_that_reaches_another_camera_is_noticed(place: Place) -> None
 
 
 def test_a_camera_answers_searches_with_its_mac_and_is_dark_when_it_is_off() -> None:
-    device = camera("127.95.9.1", "00:00:5e:00:60:ff")
+    device = camera("127.95.8.1", "00:00:5e:00:60:ff")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(5)

@@ -16,7 +16,7 @@ from sources.ws_discovery import SearchOptions
 from tests.home import Clock, Home, free_port
 from tests.web.browser import Browser, Element, read
 
-CAMERA, RECORDER = "127.96.0.1", "127.96.0.2"
+CAMERA, RECORDER = "127.97.0.1", "127.97.0.2"
 NAME, SECRET = "admin", "wet-green-stones"
 LOGIN = {"login": "password", "username": NAME, "password": SECRET}
 DARK = 1
