@@ -31,15 +31,21 @@ MAX_REFUSED = 1000
 OTHER_DEVICE = "Another device responds at this address, so the saved login is not sent"
 
 
-class RefusingPorts:
-    """The ports at which trials saw a login refused lately: the protocols of a device may have
-    accounts of their own. In memory, by a keyed hash of each login."""
+class TrialTurns:
+    """Whose turn it is among the protocols of a device, which may have accounts of their own: the
+    next test of a login asks at a port that did not refuse it lately.
+
+    It counts nothing, unlike RefusedLogins, which limits what checks and tests cost together and
+    outlives a restart: a login that any port of the device accepts is forgotten here at all of
+    them, and keeps its refusals there. In memory, by a keyed hash of each login.
+    """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._ports: dict[bytes, dict[int | None, float]] = {}
 
-    def of(self, sent: SentLogin, now: float) -> set[int | None]:
+    def refusing(self, sent: SentLogin, now: float) -> set[int | None]:
+        """The ports that refused it lately."""
         ports = self._ports.get(self._hash(sent), {})
         return {port for port, until in ports.items() if until > now}
 
@@ -64,7 +70,7 @@ class TrialProbes:
         self._sources = sources
         self.gate = gate
         self.proving = proving
-        self.refusing = RefusingPorts()
+        self.turns = TrialTurns()
         self._tasks = ProbeTasks()
         self._numbers = itertools.count(1)
 
@@ -113,7 +119,7 @@ class TrialLogin:
     def _after_refusal(self, connection: TrialConnection) -> str:
         reason = f"Not tried: the device refused this login over {self.refused_by}"
         sent = self._sent(connection)
-        if sent is None or sent.port in self.probes.refusing.of(sent, loop_time()):
+        if sent is None or sent.port in self.probes.turns.refusing(sent, loop_time()):
             return reason
         title = title_of(connection.source)
         return f"{reason}. If the password is right, test again: {title} is asked then"
@@ -121,7 +127,7 @@ class TrialLogin:
     def _turn_reason(self, connection: TrialConnection, sent: SentLogin) -> str:
         """Why another connection of the request has its turn: this one refused the login in the
         test before, and the other one was not asked. So a test costs one refusal at most."""
-        refusing = self.probes.refusing.of(sent, loop_time())
+        refusing = self.probes.turns.refusing(sent, loop_time())
         others = [self._sent(other) for other in self.request.connections if other != connection]
         if sent.port not in refusing or all(other and other.port in refusing for other in others):
             return ""
@@ -157,11 +163,11 @@ class TrialLogin:
             if (refusal := _refusal(reports, target.refusals)) is not None:
                 number = max(1, (refusal.refusals or 0) - target.refusals)
                 gate.trial_refused(sent, number, refusal.attempts_left)
-                self.probes.refusing.add(sent, loop_time())
+                self.probes.turns.add(sent, loop_time())
                 self.refused_by = title_of(connection.source)
             elif _is_accepted(reports):
                 gate.trial_accepted(sent)
-                self.probes.refusing.forget(sent)
+                self.probes.turns.forget(sent)
             elif allowance.refusals and _is_answered(reports):
                 # After a refusal, an answer that proves nothing is spent too.
                 gate.trial_refused(sent, len(sent_logins))
@@ -177,7 +183,7 @@ class TrialLogin:
         was_refused, self.refused_by = bool(self.refused_by), ""
         if was_refused and (sent := self._sent(connection)) is not None:
             self.probes.gate.trial_accepted(sent)
-            self.probes.refusing.forget(sent)
+            self.probes.turns.forget(sent)
         return was_refused
 
     async def _is_another(

@@ -120,7 +120,11 @@ def _is_same_place(device: Device, known: Access) -> bool:
 
 def _told_access(device: Device) -> Access | None:
     """The access to the stream that ONVIF named, by the address and the login of ONVIF. That RTSP
-    takes this login, and with which method, is not known yet."""
+    takes this login, and with which method, is not known yet.
+
+    Not `logins.with_login_of`, by which a person lends a saved login: nobody has chosen this one.
+    So it also logs in nowhere where ONVIF does not, and is recognized as long as nobody changes it.
+    """
     stream = stream_access(device.links.get(STREAM))
     way = device.access.get(ONVIF)
     if stream is None or way is None:

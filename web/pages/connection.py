@@ -87,9 +87,9 @@ def submit(key: str) -> Any:
     typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in (*FIELDS, *OPTIONS)}
     address = connection_form.without_login(typed["host"])
     typed["host"] = address.text
-    login = connection_form.with_login_of(address, connection_form.login_of(request.form, KEEP))
+    login = connection_form.with_login_in(address, connection_form.login_of(request.form, KEEP))
     path = connection_form.without_path_login(typed["path"])
-    typed["path"], login = path.text, connection_form.with_login_of(path, login)
+    typed["path"], login = path.text, connection_form.with_login_in(path, login)
     person, token = current_person(), request.form.get("entered", "")[:100]
     entry = (logins().entry(person, token) if person else None) or Entry()
     secret = (login.password or entry.secret) if login.choice == PASSWORD else None

@@ -45,7 +45,7 @@ def login_of(form: Mapping[str, str], default: str = PASSWORD) -> TypedLogin:
     )
 
 
-def with_login_of(address: TypedAddress, login: TypedLogin) -> TypedLogin:
+def with_login_in(address: TypedAddress, login: TypedLogin) -> TypedLogin:
     """The login with that of a URL, which a person pasted and so means."""
     if address.username is None and address.password is None:
         return login

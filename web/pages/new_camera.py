@@ -167,7 +167,7 @@ def from_request() -> NewCamera:
     """The form of the request. A login in the address is moved to the login."""
     form = request.form
     address = connection_form.without_login(form.get("address", ""))
-    login = connection_form.with_login_of(address, connection_form.login_of(form))
+    login = connection_form.with_login_in(address, connection_form.login_of(form))
     texts = {key: form.get(key, "")[: LONGEST.get(key, 1000)] for key in TEXTS}
     token, person = form.get("entered", "")[:100], current_person()
     entry = (logins().entry(person, token) if person else None) or Entry()
