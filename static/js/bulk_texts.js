@@ -11,6 +11,7 @@ const SENTENCES = {
   interval: (interval, devices) => (interval === null ? `Default interval set for ${devices}` : `Interval of ${interval} s set for ${devices}`),
   credentials: (id, devices) => (id === null ? `Credential set removed from ${devices}` : `Login set for ${devices}`),
   access: (access, devices) => `${access.source.toUpperCase()} connection of ${devices} changed`,
+  recording: (settings, devices) => `Recording settings of ${devices} changed`,
   retired: (isRetired, devices) => `${devices} ${isRetired ? "retired" : "restored"}`,
 };
 

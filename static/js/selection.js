@@ -121,10 +121,20 @@ export function selection(list) {
       case "interval": return { interval: interval.value.trim() ? Number(interval.value) : null };
       case "credentials": return { credentials: login.value || null };
       case "connection": return { access: { source: field("source"), port: field("port") && (Number(field("port")) || field("port")), path: field("path"), username: field("username"), password: field("password") } };
+      case "recording": return { recording: recording(field) };
       case "parent": return { parent: await parent() };
       case "no_parent": return { parent: null };
       default: return { retired: what === "retire" };
     }
+  }
+
+  // What is left as it is, is not sent.
+  function recording(field) {
+    const always = field("auto_record"), quality = field("record_quality"), days = field("retention_days");
+    const given = always ? { auto_record: always === "yes" } : {};
+    if (quality) given.record_quality = quality;
+    if (days) given.retention_days = Number(days) || days;
+    return given;
   }
 
   async function parent() {
@@ -155,7 +165,7 @@ export function selection(list) {
       if (menu.contains(document.activeElement)) menu.querySelector("summary").focus({ preventScroll: true });
       menu.open = false;
       menu.querySelector(".chosen")?.replaceChildren();
-      for (const field of menu.querySelectorAll("input")) field.value = "";
+      for (const field of menu.querySelectorAll('input, [name="bulk_auto_record"], [name="bulk_record_quality"]')) field.value = "";
     }
   }
 

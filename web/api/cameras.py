@@ -153,6 +153,8 @@ def bulk_edit() -> Response:
     fields: dict[str, Any] = given.model_dump(
         include={"site", "parent", "interval", "credentials"}, exclude_unset=True
     )
+    if given.recording:
+        fields["recording"] = given.recording.model_dump(exclude_unset=True)
     access = given.access.model_dump(exclude_none=True) if given.access else {}
     change = BulkChange(given.add_tags, given.remove_tags, fields, given.retired, access)
     if given.filter is None:

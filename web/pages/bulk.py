@@ -19,6 +19,7 @@ from web.pages.fleet import fleet_page
 bp = Blueprint("bulk_pages", __name__)
 MAX_DIGITS = 9
 ACCESS = ("port", "path", "username", "password")
+RECORDING = ("bulk_auto_record", "bulk_record_quality", "bulk_retention_days")
 TITLES = {"username": "user name", "source": "protocol"}
 BACK = frozenset({"/settings/ignored", "/scan-range"})
 """Pages outside the list that "Undo" returns to."""
@@ -81,6 +82,8 @@ def _change(action: str) -> BulkChange:
             return BulkChange(fields={"credentials": form.get("bulk_credentials", "")[:40] or None})
         case "connection":
             return BulkChange(access=_access())
+        case "recording":
+            return BulkChange(fields={"recording": _recording()})
         case "retire":
             return BulkChange(retired=True)
         case "restore":
@@ -100,6 +103,7 @@ def _filled(form: Mapping[str, str]) -> str:
         "interval": ("bulk_interval",),
         "credentials": ("bulk_credentials",),
         "connection": tuple(f"bulk_{name}" for name in ACCESS),
+        "recording": RECORDING,
     }
     filled = [name for name, keys in fields.items() if any(form.get(key) for key in keys)]
     if len(filled) != 1:
@@ -121,6 +125,21 @@ def _access() -> dict[str, Any]:
         name = str(error.errors()[0]["loc"][0])
         raise Invalid(f"The {TITLES.get(name, name)} is invalid", "Correct it.") from None
     return access.model_dump(exclude_none=True)
+
+
+def _recording() -> dict[str, Any]:
+    """The recording settings that the form changes; an empty field changes nothing. Raises
+    Invalid."""
+    always, quality, days = (request.form.get(name, "").strip() for name in RECORDING)
+    given: dict[str, Any] = {"auto_record": always == "yes"} if always else {}
+    if quality:
+        given["record_quality"] = quality
+    if days:
+        is_number = days.isascii() and days.isdecimal() and len(days) <= MAX_DIGITS
+        given["retention_days"] = int(days) if is_number else days
+    if not given:
+        raise Invalid("Nothing was entered", "Choose what changes in the recording settings.")
+    return given
 
 
 def _parent() -> int:

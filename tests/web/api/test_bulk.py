@@ -380,6 +380,33 @@ def test_a_tag_with_a_comma_is_refused_as_forms_would_make_it_two(home: Home) ->
     assert rows(home)["Gate"]["tags"] == []
 
 
+def test_recording_of_many_is_set_in_part_and_undone(make_home: Any) -> None:
+    home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate"))
+    home.scan()
+    settings = {"auto_record": True, "record_quality": "low"}
+    for number in (1, 2):
+        url = {"name": f"C{number}", "rtsp_url": f"rtsp://10.4.0.{number}/live"}
+        assert home.client.post("/api/cameras", json=url).status_code == 201
+    assert home.client.patch("/api/cameras/2", json=settings).status_code == 200
+    answer = edit(home, ids=[1, 2, 3], recording={"record_quality": "high", "retention_days": 9})
+    assert answer["changed"] == [2, 3]
+    (failure,) = answer["failed"]
+    assert failure["error"] == "Gate has no stream, so it cannot be recorded"
+    changed = {"record_quality": "high", "retention_days": 9}
+    assert [home.device(id).recording for id in "23"] == [
+        {"auto_record": True, **changed},
+        changed,
+    ]
+    undo(home, answer["undo"])
+    assert [home.device(id).recording for id in "23"] == [settings, {}]
+    edit(home, 422, ids=[2], recording={})
+    form = {"do": "recording", "bulk_auto_record": "no", "id": ["2", "3"]}
+    assert home.client.post("/bulk", data=form).status_code == 200
+    assert [home.device(id).recording["auto_record"] for id in "23"] == [False, False]
+    form = {"do": "recording", "bulk_retention_days": "soon", "id": ["2"]}
+    assert "from 1 to" in home.client.post("/bulk", data=form).text
+
+
 def test_the_interval_of_many_is_set_and_undone(make_home: Any) -> None:
     home = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1", "Gate"))
     home.scan()

@@ -21,6 +21,7 @@ from web.http.actions.devices import (
 )
 from web.http.auditing import actor_name, note
 from web.http.errors import HttpError
+from web.http.live_views import is_watchable
 from web.http.monitor import current_monitor
 from web.http.selection import selected, unpaged
 from web.http.shapes.devices import MAX_BULK, BulkFailure, ListQuery, bulk_failure
@@ -36,8 +37,9 @@ MAX_NUMBERS = 1000
 @dataclass(frozen=True, slots=True)
 class BulkChange:
     """What changes on each device. `fields` as in an edit, `interval` and `credentials` for each
-    source that has an access to it; `retired`: retire or restore. `access`: the `source`, and of
-    its connection `port`, `path`, `username` and `password`, as far as they change."""
+    source that has an access to it, of `recording` the settings that change. `retired`: retire or
+    restore. `access`: the `source`, and of its connection `port`, `path`, `username` and
+    `password`, as far as they change."""
 
     add_tags: Sequence[str] = ()
     remove_tags: Sequence[str] = ()
@@ -47,7 +49,10 @@ class BulkChange:
 
     @property
     def is_empty(self) -> bool:
-        given = (self.add_tags, self.remove_tags, self.fields, self.access.keys() - {"source"})
+        fields = {
+            name: value for name, value in self.fields.items() if value or name != "recording"
+        }
+        given = (self.add_tags, self.remove_tags, fields, self.access.keys() - {"source"})
         return self.retired is None and not any(given)
 
 
@@ -103,7 +108,8 @@ def edit_many(
     if change.is_empty:
         raise Invalid(
             "Nothing to change",
-            "Give tags, a site, a parent device, an interval, credentials, access or retired.",
+            "Give tags, a site, a parent device, an interval, credentials, access, recording or "
+            "retired.",
         )
     if len(devices) > MAX_BULK:
         raise Invalid(
@@ -153,6 +159,8 @@ def _edits_of(device: Device, change: BulkChange, seal: Seal | None) -> list[Edi
     fields = {**change.fields, **{key: value for key, value in tags.items() if value}}
     interval = {"interval": fields.pop("interval")} if "interval" in fields else {}
     has_choice, chosen = "credentials" in fields, fields.pop("credentials", None)
+    if "recording" in fields:
+        fields["recording"] = _recording_of(device, fields["recording"])
     edits = [edit_of(device, "change", fields)] if fields else []
     if has_choice:
         edits += _login_edits(device, chosen or "")
@@ -163,6 +171,17 @@ def _edits_of(device: Device, change: BulkChange, seal: Seal | None) -> list[Edi
     if change.retired is not None:
         edits.append(edit_of(device, "retire" if change.retired else "restore", {}))
     return edits
+
+
+def _recording_of(device: Device, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The recording settings of the device with those that change. Raises Refused for one that
+    cannot be recorded."""
+    if not (device.recording or is_watchable(device)):
+        raise Refused(
+            f"{labels.name(device)} has no stream, so it cannot be recorded",
+            "Add an RTSP connection on its page first.",
+        )
+    return {**device.recording, **given}
 
 
 def _interval_edits(device: Device, interval: dict[str, Any]) -> list[Edit]:

@@ -84,7 +84,8 @@ ParentId = Annotated[int, Field(ge=1)]
 
 
 class Recording(Strict):
-    """Recording settings. With `auto_record` the device is recorded always."""
+    """Recording settings. With `auto_record` the device is recorded always. In an edit of many
+    devices, settings that are left out stay."""
 
     auto_record: bool | None = None
     record_quality: Annotated[str, OneOf(QUALITIES)] | None = None
@@ -153,6 +154,7 @@ class BulkEdit(Strict):
         description="The name or id of a credential set, in place of the login; null for none.",
     )
     access: BulkAccess | None = None
+    recording: Recording | None = None
     retired: bool | None = Field(None, description="true: retire; false: restore.")
 
 
