@@ -39,9 +39,9 @@ SETTLE = 3.0
 LINGER = 13.0
 """Seconds after which the streams of viewers that left are closed."""
 STEADY = 0.3
-"""Percent of a core by which the share of an idle monitor may still fall."""
+"""Percent of a core by which two measurements of an idle monitor differ at most."""
 LONGEST_START = 30
-"""Measurements until it does not."""
+"""Measurements until they do."""
 COLD = 6
 """Cameras whose first picture is waited for."""
 FRAME_NUMBERS = os.sysconf("SC_CLK_TCK")
@@ -140,14 +140,14 @@ def cpu_share(process: Process, seconds: float = SECONDS) -> float:
 
 def idle_share(process: Process) -> float:
     """The share while nobody watches and nothing is recorded. A start checks every camera, which
-    takes more than a viewer does: it is measured until it falls no more."""
+    takes more than a viewer does, and so does a scan: it is measured until it stays the same."""
     time.sleep(LINGER)
     share = cpu_share(process)
     for _ in range(LONGEST_START):
         before, share = share, cpu_share(process)
-        if share >= before - STEADY:
+        if abs(share - before) <= STEADY:
             return min(before, share)
-    raise RuntimeError(f"the monitor still takes {share:.1f} % of a core, and ever less of it")
+    raise RuntimeError(f"the share of the idle monitor keeps changing: {share:.1f} % of a core now")
 
 
 def memory(process: Process) -> float:
