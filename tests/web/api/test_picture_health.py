@@ -201,7 +201,7 @@ def test_why_no_picture_could_be_judged(studio: Studio) -> None:
     assert (health["state"], health["reason"]) == ("unknown", "The camera is busy.")
     studio.send("POST", f"{GATE}/references", {}, status=503)
     studio.cameras.trouble = NotOffered("It offers no picture.", "Add a connection.")
-    assert "no picture" in studio.send("POST", f"{GATE}/check", status=409).json["error"]
+    assert "No stream" in studio.send("POST", f"{GATE}/check", status=409).json["error"]
     panel = studio.send("POST", "/api/cameras/3/picture-health/check", status=409).json
     assert "No stream or snapshot" in panel["error"]
     assert "RTSP URL" in panel["hint"]
