@@ -10,6 +10,7 @@ from fleet.package import Job, Package
 from fleet.status import statuses
 from fleet.texts import sentences
 from stills.files import StillFiles
+from stills.film import Films
 from stills.hourly import HourlyStills
 from stills.intervals import Intervals
 from stills.keeping import GB, StillKeeping
@@ -43,6 +44,7 @@ class StillsPackage(Package):
     intervals: Intervals
     keeping: StillKeeping
     hourly: HourlyStills
+    films: Films
 
     def open(self) -> None:
         try:
@@ -62,6 +64,7 @@ class StillsPackage(Package):
     def stop(self) -> None:
         self.hourly.stop()
         self.stills.stop()
+        self.films.stop()
 
 
 def _patient(run: Callable[[], str]) -> Callable[[], str]:
@@ -108,4 +111,5 @@ def build_stills(
         return statuses(tracker.devices(), clock(), fleet.rules())
 
     hourly = HourlyStills(stills, intervals, tracker.fleet, current_statuses, clock, zone)
-    return StillsPackage(stills, shelf, intervals, keeping, hourly)
+    films = Films(shelf, keeping.films, prove)
+    return StillsPackage(stills, shelf, intervals, keeping, hourly, films)

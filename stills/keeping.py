@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fleet.labels import counted
 from stills import still_rows as rows
 from stills.files import StillFiles
+from stills.film_files import FilmFiles
 from stills.model import Still
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class StillKeeping:
         timer: Callable[[], float] = monotonic,
         prove: Callable[[], str] = lambda: "",
     ) -> None:
+        self.films = FilmFiles(files)
         self.trouble = ""
         self.on_deleted: Callable[[], None] = lambda: None
         self._engine = engine
@@ -81,17 +83,21 @@ class StillKeeping:
             return f"Nothing deleted: {trouble}"
         disk = self._disk()
         most = self._max_bytes or int(disk.total * AUTOMATIC_SHARE)
-        over = rows.total_size(self._engine) - most
+        over = rows.total_size(self._engine) + self.films.total_size() - most
         lacking = _kept_free(disk) - disk.free
         if over <= 0 and lacking <= 0:
             self._note_calm()
             return ""
+        size = max(over, lacking)
+        size -= self.films.free(size)
+        if size <= 0:
+            return "Time-lapses deleted"
         with self._turn:
-            freed = self._free(max(over, lacking))
+            freed = self._free(size)
         limit = (
             "the disk is full" if lacking > over else f"all stills are limited to {most / GB:g} GB"
         )
-        if freed.size >= max(over, lacking):
+        if freed.size >= size:
             self._tell(f"The oldest stills were deleted before their time: {limit}.")
         elif freed.failure:
             self._tell(f"Old stills cannot be deleted: {freed.failure}. But {limit}.")
@@ -103,6 +109,8 @@ class StillKeeping:
         """Free twice that size at once, on a disk that is full. False if nothing can be deleted.
         Raises Unreachable."""
         with self._turn:  # Two at once would count the same files.
+            if self.films.free(2 * size) >= size:
+                return True
             freed = self._free(2 * size)
         if freed.number:
             self._tell("The oldest stills were deleted before their time: the disk is full.")
@@ -130,6 +138,7 @@ class StillKeeping:
         for device in self._files.devices():
             known = rows.names(self._engine, device)
             self._files.remove_strays(device, known, before)
+        self.films.remove_strays(before)
 
     def _free(self, size: int) -> Deleted:
         """Delete the oldest stills until so many bytes are free."""
@@ -147,6 +156,7 @@ class StillKeeping:
     def _delete(self, chosen: Sequence[Still]) -> Deleted:
         """Delete files and then their rows. A file that cannot be deleted keeps no other one."""
         gone, failures = list[Still](), list[str]()
+        self.films.remove_of(chosen)
         for still in chosen:
             try:
                 self._files.remove(still.device, still.name)

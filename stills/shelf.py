@@ -183,9 +183,19 @@ class Shelf:
         """The stills of that time, the oldest first."""
         return rows.between(self.engine, self.numbers(device), since, until)
 
+    def bounds(self, day: date) -> tuple[datetime, datetime]:
+        """The beginning and the end of a day of this server's zone. Raises Invalid."""
+        return day_bounds(_checked(day), self._zone())
+
+    def of_days(self, device: int, first: date, last: date, limit: int) -> list[Still]:
+        """The stills from one day of this server's zone to another one, both included, the oldest
+        first; so many at the most. Raises Invalid."""
+        since, until = self.bounds(first)[0], self.bounds(last)[1]
+        return rows.between(self.engine, self.numbers(device), since, until, limit)
+
     def of_day(self, device: int, day: date) -> list[Still]:
         """The stills of a day of this server's zone, the oldest first. Raises Invalid."""
-        return self.between(device, *day_bounds(_checked(day), self._zone()))
+        return self.between(device, *self.bounds(day))
 
     def hours(self, device: int, day: date) -> tuple[Hour, ...]:
         """The hours of a day of this server's zone, with what was taken and what is missing. Raises

@@ -126,14 +126,18 @@ def find(engine: "Engine", devices: Sequence[int], id: int) -> Still | None:
 
 
 def between(
-    engine: "Engine", devices: Sequence[int], since: datetime, until: datetime
+    engine: "Engine",
+    devices: Sequence[int],
+    since: datetime,
+    until: datetime,
+    limit: int | None = None,
 ) -> list[Still]:
-    """The stills of that time, in the order in which they were taken."""
+    """The stills of that time, in the order in which they were taken; so many at the most."""
     column = stills.c
     query = select(stills).where(
         column.device.in_(devices), column.taken_at >= since, column.taken_at < until
     )
-    return _selected(engine, query.order_by(column.taken_at, column.id))
+    return _selected(engine, query.order_by(column.taken_at, column.id).limit(limit))
 
 
 def newest(engine: "Engine", devices: Sequence[int]) -> Still | None:

@@ -36,6 +36,11 @@ BEGINNINGS: dict[tuple[str, str], tuple[str, ...]] = {
         "20261128T140500123Z-1",
     ),
     ("stills/files.py", "[1-9][0-9]{0,8}"): ("1",),
+    (
+        "stills/film_files.py",
+        r"([0-9]{8}T[0-9]{6}Z)-([0-9]{8}T[0-9]{6}Z)-([0-9a-f]{16})-([0-9]+)-([0-9]+)\.mp4",
+    ): ("20261128T140500Z-20261129T140500Z-0123456789abcdef-1",),
+    ("stills/film_files.py", r"\.[0-9A-Za-z-]+\.mp4\.new"): (".20261128T140500Z-a1.mp4", ".a"),
     ("accounts/jwt_tokens.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("inventory/uploads.py", "[0-9a-f]{64}"): ("0" * 63,),
     ("fleet/identity.py", "(?i)[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}|([0-9a-f]{4}\\.){2}[0-9a-f]{4}"): (

@@ -35,11 +35,13 @@ export function enlarging(dialog) {
   dialog.addEventListener("close", () => dialog.querySelector("img").removeAttribute("src"));
 }
 
-// What the page shows once a still was taken: the still, and the hour that it is in.
+// What the page shows once a still was taken: the still, the hour that it is in, and what can be made
+// of the day, unless that is under way or being looked at.
 async function renew() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const id of ["newest", "hours"]) {
+  const isFilmBusy = document.querySelector('#day-film:is([data-state="making"], [data-state="ready"])');
+  for (const id of ["newest", "hours", ...(isFilmBusy ? [] : ["film-place"])]) {
     const part = page.getElementById(id);
     if (part) document.getElementById(id).replaceChildren(...part.childNodes);
   }

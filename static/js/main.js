@@ -52,6 +52,7 @@ if (enlarged) {
     if (taking) takeStills(taking);
   }, () => {});
 }
+if (document.getElementById("film-place")) import("./day_film.js").then(({ dayFilm }) => dayFilm(), () => {});
 if (document.getElementById("film")) import("./film.js").then(({ film }) => film(document.getElementById("film")), () => {});
 if (document.getElementById("week")) import("./week.js").then(({ drawWeek }) => drawWeek(), () => {});
 followRange();

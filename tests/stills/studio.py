@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from fleet.model import Fault
 from fleet.pictures import NotOffered, NotTaken, TakenPicture, jpeg_size
 from stills.files import StillFiles
+from stills.film import Films
 from stills.hourly import HourlyStills
 from stills.intervals import Intervals
 from stills.keeping import StillKeeping
@@ -82,6 +83,7 @@ class Studio:
             lambda: self.seconds,
             lambda: self.trouble,
         )
+        self.films = Films(self.shelf, self.keeping.films, lambda: self.trouble)
         self.shelf.make_room = self.keeping.make_room
         self.keeping.on_deleted = self.shelf.reload_newest
         self.stills = Stills(

@@ -2,10 +2,16 @@
 
 from flask import Blueprint, Response, request
 
-from web.http.actions import still_intervals, stills
+from web.http.actions import still_archives, still_films, still_intervals, stills
 from web.http.authorization import needs
 from web.http.payloads import describes, json_body, json_response, query_args
 from web.http.shapes.stills import (
+    ArchiveQuery,
+    FilmBody,
+    FilmFileQuery,
+    FilmJson,
+    FilmQuery,
+    HourArchiveQuery,
     NewestQuery,
     PictureQuery,
     StillIntervalChange,
@@ -14,6 +20,8 @@ from web.http.shapes.stills import (
     StillList,
     StillQuery,
     StillTaken,
+    film_json,
+    still_interval_saved,
     still_list,
     still_taken,
 )
@@ -21,6 +29,8 @@ from web.http.visible_fleet import visible_fleet
 
 bp = Blueprint("stills", __name__)
 PICTURE = ("image/jpeg",)
+ZIP = (still_archives.MEDIA_TYPE,)
+VIDEO = (still_films.MEDIA_TYPE,)
 
 
 @bp.get("/api/cameras/<key>/stills", strict_slashes=False)
@@ -85,4 +95,57 @@ def set_interval(key: str) -> Response:
     or as often as for all cameras (null)."""
     device = visible_fleet().device(key)
     still_intervals.change(device, json_body(StillIntervalChange).interval)
-    return json_response({"success": True, **still_intervals.as_json(device)})
+    return json_response(still_interval_saved(still_intervals.as_json(device)))
+
+
+@bp.get("/api/cameras/<key>/stills/archive")
+@needs("still.view")
+@describes(query=ArchiveQuery, answer=bytes, media=ZIP, errors=(404, 422, 503))
+def download(key: str) -> Response:
+    """Download the stills of a day, or of several days, as a ZIP file."""
+    return still_archives.of_days(visible_fleet().device(key), query_args(ArchiveQuery))
+
+
+@bp.get("/api/stills/archive")
+@needs("still.view")
+@describes(query=HourArchiveQuery, answer=bytes, media=ZIP, errors=(404, 422, 503))
+def download_hour() -> Response:
+    """Download a still of each camera, all of the same hour, as a ZIP file."""
+    query = query_args(HourArchiveQuery)
+    return still_archives.of_hour(stills.cameras(), query.day, query.hour)
+
+
+@bp.get("/api/cameras/<key>/stills/film")
+@needs("still.view")
+@describes(query=FilmQuery, answer=FilmJson, errors=(404, 422, 503))
+def film(key: str) -> Response:
+    """Get what there is of the time-lapse of a day: none, how far it is, or where it plays."""
+    device, day = visible_fleet().device(key), query_args(FilmQuery).day
+    return json_response(film_json(still_films.films().state(device.id, day), device.id, day))
+
+
+@bp.post("/api/cameras/<key>/stills/film")
+@needs("still.view")
+@describes(body=FilmBody, answer=FilmJson, errors=(404, 409, 422, 503))
+def make_film(key: str) -> Response:
+    """Begin to make the time-lapse of a day, unless it is there: each still of the day is a frame
+    of it. GET tells how far it is."""
+    device, day = visible_fleet().device(key), json_body(FilmBody).day
+    return json_response(film_json(still_films.make(device, day), device.id, day))
+
+
+@bp.delete("/api/cameras/<key>/stills/film")
+@needs("still.view")
+@describes(query=FilmQuery, answer=FilmJson, errors=(404, 422, 503))
+def cancel_film(key: str) -> Response:
+    """Stop making the time-lapse of a day. One that is ready stays."""
+    device, day = visible_fleet().device(key), query_args(FilmQuery).day
+    return json_response(film_json(still_films.cancel(device, day), device.id, day))
+
+
+@bp.get("/api/cameras/<key>/stills/film.mp4")
+@needs("still.view")
+@describes(query=FilmFileQuery, answer=bytes, media=VIDEO, errors=(404, 416, 422, 503))
+def film_file(key: str) -> Response:
+    """Play the time-lapse of a day as MP4, also in ranges of bytes."""
+    return still_films.send(visible_fleet().device(key), query_args(FilmFileQuery).day)

@@ -100,6 +100,7 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         {
             "still.taken": "Still taken",
             "still.viewed": "Stills viewed",
+            "still.downloaded": "Stills downloaded",
             "still.interval": "Interval of stills changed",
         },
     ),

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fleet.model import Device
-from stills.hours import Hour
 from stills.model import Still
 from video.retention import size_text
 from web.http.actions import stills
@@ -33,12 +32,6 @@ class DeviceStills:
 def shown_still(device: Device, still: Still) -> ShownStill:
     about = f"{still.width} x {still.height}, {size_text(still.size)}, {WAYS[still.way]}"
     return ShownStill(still, still_url(device.id, still.id), about)
-
-
-def main_still(hour: Hour) -> Still | None:
-    """The still shown for an hour: the one that was due in it, or else its first one."""
-    due = (still for still in hour.stills if still.slot is not None)
-    return next(due, None) or next(iter(hour.stills), None)
 
 
 def newest_shown(devices: Iterable[Device]) -> Mapping[int, ShownStill]:

@@ -1,6 +1,6 @@
 """The pages of stills: the contact sheet of the fleet, the newest still and the day of a camera."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,17 +10,17 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, redirect, render_template, request
 
 from fleet import labels
-from fleet.kinds import CAMERA, shown_as
 from fleet.model import DEFAULT_SITE, Device, Invalid
 from fleet.natural_order import natural_key
 from stills.hours import DUE, FUTURE, MISSED, NONE, Hour, hour_bounds
 from stills.model import Still
 from video.server_zone import server_zone
-from web.http.actions import still_intervals, stills
+from web.http.actions import still_films, still_intervals, stills
 from web.http.authorization import needs
 from web.http.monitor import current_monitor
+from web.http.shapes.stills import FilmJson, film_json
 from web.http.visible_fleet import visible_fleet
-from web.pages.still_view import ShownStill, main_still, newest_shown, shown_still
+from web.pages.still_view import ShownStill, newest_shown, shown_still
 
 bp = Blueprint("stills_pages", __name__)
 PER_PAGE = 60
@@ -79,7 +79,7 @@ def camera(key: str) -> str:
     its script does, and without script the picture in it."""
     visible = visible_fleet()
     device, today = visible.device(key), _today()
-    day = _day() or today
+    day = _day(request.args) or today
     hours = None if day > today else _hours(device, day)
     newest = newest_shown([device]).get(device.id) if day == today else None
     stills.note_view(device, day)
@@ -97,6 +97,7 @@ def camera(key: str) -> str:
         taken=sum(hour.shown is not None for hour in hours or ()),
         missed=sum(hour.state == MISSED for hour in hours or ()),
         interval=_interval(device),
+        film=None if day > today else _film(device, day),
         before=_before(device, day),
         after=_day_url(device, day + timedelta(days=1)) if day < today else "",
     )
@@ -106,10 +107,10 @@ def _today() -> date:
     return current_monitor().clock().astimezone().date()
 
 
-def _day() -> date | None:
-    """The day in the URL; None without one that is readable."""
+def _day(fields: Mapping[str, str]) -> date | None:
+    """The day in the URL or in a form; None without one that is readable."""
     try:
-        day = date.fromisoformat(request.args.get("day", ""))
+        day = date.fromisoformat(fields.get("day", ""))
         return day if 1970 <= day.year < 9000 else None
     except ValueError:
         return None
@@ -131,7 +132,7 @@ def _hours(device: Device, day: date) -> list[ShownHour]:
 
 
 def _shown_hour(device: Device, number: int, hour: Hour) -> ShownHour:
-    main = main_still(hour)
+    main = stills.main_still(hour)
     shown = shown_still(device, main) if main else None
     others = [shown_still(device, still) for still in hour.stills if still is not main]
     return ShownHour(
@@ -149,6 +150,27 @@ def _shown_hour(device: Device, number: int, hour: Hour) -> ShownHour:
 
 def _clock(at: datetime) -> str:
     return at.astimezone().strftime("%H:%M")
+
+
+# -- the time-lapse --------------------------------------------------------------------------
+
+
+@bp.post("/cameras/<key>/stills/film")
+@needs("still.view")
+def make_film(key: str) -> Any:
+    """Make the time-lapse of a day, or stop making it; with script the API does."""
+    device, day = visible_fleet().device(key), _day(request.form) or _today()
+    if request.form.get("do") == "cancel":
+        still_films.cancel(device, day)
+    else:
+        still_films.make(device, day)
+    return redirect(f"{_day_url(device, day)}#day-film", 303)
+
+
+def _film(device: Device, day: date) -> FilmJson | None:
+    """The time-lapse of a day; None for one without stills."""
+    state = still_films.films().state(device.id, day)
+    return film_json(state, device.id, day) if state.total else None
 
 
 # -- the interval ----------------------------------------------------------------------------
@@ -193,13 +215,13 @@ def _capitalized(seconds: int) -> str:
 @needs("still.view")
 def sheet() -> str:
     """The newest still of each camera, or those of all cameras of the same hour."""
-    day, today, site = _day(), _today(), request.args.get("site", "")
+    day, today, site = _day(request.args), _today(), request.args.get("site", "")
     problem = ""
     if day and day > today:
         problem, day = f"{day.isoformat()} has not begun. These are the newest stills.", None
     links = _hour_links(day or today, site)
     hour = _chosen(links) if day else None
-    every = _cameras()
+    every = stills.cameras()
     sites = sorted({device.site for device in every}, key=_site_order)
     chosen = [device for device in every if site in ("", device.site)]
     page = max(1, min(request.args.get("page", 1, type=int), 10_000))
@@ -228,21 +250,6 @@ def _site_order(site: str) -> tuple[bool, object]:
     return site == DEFAULT_SITE, natural_key(site)
 
 
-def _cameras() -> list[Device]:
-    """The cameras of the sheet, by name: those that can give stills, and that this person sees."""
-    visible = visible_fleet()
-    devices = visible.devices()
-    shown = [
-        device
-        for device in devices.values()
-        if device.retired_at is None
-        and shown_as(device.kind) == CAMERA
-        and stills.can_be_taken(device)
-        and visible.may("still.view", device)
-    ]
-    return sorted(shown, key=lambda device: natural_key(labels.name_among(device, devices)))
-
-
 def _newest(devices: Sequence[Device]) -> list[SheetCamera]:
     newest = stills.newest()
     return [_sheet_camera(device, newest.get(device.id), "No still yet") for device in devices]
@@ -261,7 +268,7 @@ def _in_hour(devices: Sequence[Device], day: date, number: int) -> list[SheetCam
     for device in devices:
         hour = hours[device.id]
         title = TITLES.get(hour.state, "")
-        shown.append(_sheet_camera(device, main_still(hour), title, hour.reason))
+        shown.append(_sheet_camera(device, stills.main_still(hour), title, hour.reason))
     return shown
 
 

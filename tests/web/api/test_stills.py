@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from io import BytesIO
+from threading import Event
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from werkzeug.test import TestResponse
@@ -15,6 +18,7 @@ from stills.model import HOUR
 from tests.home import Clock, Home
 from tests.web.closed import Visitor, body_of, visitors
 from tests.web.still_cameras import HEIGHT, WIDTH, StillCameras, add_cameras
+from web.http.actions import still_archives
 
 STILLS = "/api/cameras/1/stills"
 
@@ -210,6 +214,109 @@ def test_the_interval_of_a_camera_is_set_and_reset_and_both_are_in_the_audit_log
     for bad in ({"interval": 59}, {"interval": 604_801}, {"interval": "600"}, {}):
         assert ada.ask("PUT", url, json=bad).status_code == 422, bad
     assert studio.ask["Lea"].ask("PUT", url, json={"interval": 600}).status_code == 403
+
+
+def test_the_stills_of_some_days_are_one_zip_file(studio: Studio) -> None:
+    taken, ada = studio.take(), studio.ask["Ada"]
+    day = studio.home.clock().astimezone().date()
+    count = len(body_of(ada.get(f"{STILLS}?day={day}&limit=1000"))["stills"])
+    for query in (f"day={day}", f"day={day - timedelta(days=9)}&until={day}"):
+        answer = ada.get(f"{STILLS}/archive?{query}")
+        assert (answer.status_code, answer.mimetype) == (200, "application/zip")
+        assert int(answer.headers["Content-Length"]) == len(answer.data)
+        with ZipFile(BytesIO(answer.data)) as opened:
+            assert len(opened.namelist()) == count
+            assert {name.partition(" 20")[0] for name in opened.namelist()} == {"Gate _ left_ a_b"}
+            assert ada.get(taken["url"]).data in [opened.read(name) for name in opened.namelist()]
+    named = ada.get(f"{STILLS}/archive?day={day}").headers["Content-Disposition"]
+    assert named == f'attachment; filename="Gate _ left_ a_b_ stills {day}.zip"'
+    head = ada.ask("HEAD", f"{STILLS}/archive?day={day}")
+    assert (head.data, head.headers["Accept-Ranges"]) == (b"", "none")
+    empty = ada.get(f"{STILLS}/archive?day={day + timedelta(days=1)}")
+    assert (empty.status_code, "no stills of this time" in empty.json["error"]) == (404, True)
+    assert ada.get(f"{STILLS}/archive?day={day}&until=2001-01-01").status_code == 422
+    downloads = [line for line in studio.audit() if "Downloaded the stills of Gate" in line]
+    assert len(downloads) == 2
+    assert downloads[-1].endswith(f"of {day}")
+
+
+def test_a_zip_file_has_limits_in_number_and_bytes(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.take(), studio.take()
+    day, ada = studio.home.clock().astimezone().date(), studio.ask["Ada"]
+    for limit, text in (("MOST_STILLS", "more than 1 stills"), ("MOST_BYTES", "kB")):
+        monkeypatch.setattr(still_archives, limit, 1)
+        answer = ada.get(f"{STILLS}/archive?day={day}")
+        assert (answer.status_code, text in answer.json["error"]) == (422, True), answer.text
+        assert answer.json["hint"] == "Choose fewer days."
+        monkeypatch.undo()
+
+
+def test_all_cameras_of_an_hour_are_one_zip_file_of_those_that_one_sees(studio: Studio) -> None:
+    studio.take()
+    studio.take("/api/cameras/2/stills")
+    now = studio.home.clock().astimezone()
+    url = f"/api/stills/archive?day={now.date()}&hour={now.hour}"
+
+    def names(person: str) -> set[str]:
+        with ZipFile(BytesIO(studio.ask[person].get(url).data)) as opened:
+            return {name.partition(" 20")[0] for name in opened.namelist()}
+
+    assert names("Ada") == {"Gate _ left_ a_b", "Shed"}
+    assert names("Lea") == {"Gate _ left_ a_b"}
+    late = studio.ask["Ada"].get(f"/api/stills/archive?day={now.date()}&hour=24")
+    assert (late.status_code, "has fewer hours" in late.json["error"]) == (422, True)
+
+
+def film(studio: Studio, day: date, name: str = "Ada") -> dict[str, Any]:
+    """The film, once nothing is being made."""
+    pause = Event()
+    while (body := body_of(studio.ask[name].get(f"{STILLS}/film?day={day}")))["state"] == "making":
+        pause.wait(0.05)
+    return body
+
+
+def test_a_time_lapse_is_made_played_in_ranges_and_deleted_with_its_stills(studio: Studio) -> None:
+    studio.take(), studio.take()
+    day, ada = studio.home.clock().astimezone().date(), studio.ask["Ada"]
+    before = body_of(ada.get(f"{STILLS}/film?day={day}"))
+    assert (before["state"], before["url"]) == ("none", None)
+    assert ada.get(f"{STILLS}/film.mp4?day={day}").status_code == 404
+    begun = ada.ask("POST", f"{STILLS}/film", json={"day": f"{day}"})
+    assert (begun.status_code, begun.json["stills"]) == (200, before["stills"])
+    ready = film(studio, day)
+    assert ready["state"] == "ready"
+    assert ready["frames"] + ready["left_out"] == before["stills"]
+    whole = ada.get(ready["url"])
+    assert (whole.mimetype, len(whole.data)) == ("video/mp4", ready["size"])
+    part = ada.get(ready["url"], headers={"Range": "bytes=4-7"})
+    assert (part.status_code, part.data) == (206, b"ftyp")
+    tag = {"If-None-Match": whole.headers["ETag"]}
+    assert ada.get(ready["url"], headers=tag).status_code == 304
+    behind = ada.get(ready["url"], headers={"Range": f"bytes={ready['size']}-"})
+    assert behind.status_code == 416
+    assert studio.ask["Lea"].get(ready["url"]).status_code == 200
+    other = ready["url"].replace("/1/", "/2/")
+    assert studio.ask["Lea"].get(other).status_code == 404
+    studio.take()
+    newer = film(studio, day)
+    assert (newer["state"], newer["newer"], newer["frames"]) == ("ready", 1, ready["frames"])
+    ada.ask("POST", f"{STILLS}/film", json={"day": f"{day}"})
+    again = film(studio, day)
+    assert (again["newer"], again["frames"]) == (0, ready["frames"] + 1)
+    assert ada.get(ready["url"], headers=tag).headers["ETag"] != whole.headers["ETag"]
+    stopped = ada.ask("DELETE", f"{STILLS}/film?day={day}")
+    assert body_of(stopped)["state"] == "ready"
+
+
+def test_a_day_without_stills_has_no_time_lapse(studio: Studio) -> None:
+    answer = studio.ask["Ada"].ask("POST", f"{STILLS}/film", json={"day": "2026-01-01"})
+    assert answer.status_code == 409
+    assert answer.json["error"] == "There is no still of 2026-01-01"
+    for bad in ({}, {"day": "soon"}, {"day": "9999-12-31"}, {"day": 5}):
+        answer = studio.ask["Ada"].ask("POST", f"{STILLS}/film", json=bad)
+        assert answer.status_code == 422, bad
 
 
 def test_taking_and_looking_are_in_the_audit_log_once(studio: Studio) -> None:

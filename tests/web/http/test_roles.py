@@ -133,6 +133,8 @@ NOT_READ = {
     "/v0/api/cctv/cameras/1/stream": 409,
     **dict.fromkeys(("/api/cameras/1/stills/newest", "/api/cameras/1/stills/999"), 404),
     **{f"/api/cameras/1/picture-health/pictures/{name}": 404 for name in ("newest", "999")},
+    "/api/stills/archive": 422,
+    **{f"/api/cameras/1/stills/{name}": 422 for name in ("archive", "film", "film.mp4")},
     **dict.fromkeys(("/api/schedules/999", "/v0/api/cctv/schedules/999"), 404),
     **{path_of(f"/wall/shared/<token>{end}"): 404 for end in ("", "/live")},
     **{
@@ -147,9 +149,9 @@ NOT_READ = {
     "/api/recordings/999/shared.mp4": 422,
     **{f"/api/cameras/1/{name}": 422 for name in ("playback", "playback.mp4", "thumbnail.jpg")},
 }
-"""There is no logo, no recording, no still and no schedule, nothing is searched for, no moment is
-named, one leads on, the camera has no stream, and no wall is shared; all else is read, or refused
-by the table."""
+"""There is no logo, no recording, no still and no schedule, nothing is searched for, no moment or
+day is named, one leads on, the camera has no stream, and no wall is shared; all else is read, or
+refused by the table."""
 
 
 def status_of(name: str, path: str) -> int:

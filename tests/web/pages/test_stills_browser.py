@@ -79,13 +79,32 @@ def test_one_walks_from_day_to_day_and_back(monitor: Running, tab: Tab) -> None:
     newest_time(page)
     expect(page.get_by_role("link", name="Day before")).to_have_count(0)
     yesterday = datetime.now().astimezone() - timedelta(days=1)
-    page.locator("[name=day]").fill(f"{yesterday:%F}")
+    page.locator(".day-form [name=day]").fill(f"{yesterday:%F}")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#hours")).to_contain_text("0 of 24 hours have a still")
     expect(page.locator(".newest-still")).to_have_count(0)
     page.get_by_role("link", name="Today").click()
     newest_time(page)
     expect(page.locator("#hours .still-box")).to_have_count(1)
+
+
+def test_the_time_lapse_of_a_day_is_made_and_plays_in_the_page(monitor: Running, tab: Tab) -> None:
+    page = tab(monitor, STILLS)
+    newest_time(page)
+    page.reload()
+    newest_time(page)
+    page.goto(f"{STILLS}?day={datetime.now().astimezone():%F}")
+    part, video = page.locator("#day-film"), page.locator("#day-film video")
+    part.get_by_role("button", name="Time-lapse of this day").click()
+    expect(video).to_be_visible()
+    page.wait_for_function("() => document.querySelector('#day-film video').ended")
+    width = monitor.get(f"/api{STILLS}").json["stills"][0]["width"]
+    assert video.evaluate("video => [video.videoWidth, video.error]") == [width, None]
+    expect(part).to_contain_text(" stills, ")
+    with page.expect_download() as download:
+        part.get_by_role("link", name="ZIP").click()
+    assert download.value.suggested_filename.startswith("Camera 1 stills 20")
+    assert overflow(page) <= 0
 
 
 def test_a_camera_that_is_off_says_why_there_is_no_new_still(

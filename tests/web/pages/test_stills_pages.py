@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 
@@ -129,6 +130,24 @@ def test_a_clock_that_was_not_set_has_its_days_too(
     today = studio.home.clock().astimezone().date()
     assert "0 of 24 hours have a still" in studio.visit(f"{GATE}?day={today}").text
     assert studio.visit("/stills").find("ul", **{"class": "contact-sheet"})
+
+
+def test_the_time_lapse_of_a_day_is_made_by_a_form_and_shown(studio: Studio) -> None:
+    day = studio.home.clock().astimezone().date()
+    part = studio.visit(f"{GATE}?day={day}").find_one("section", id="day-film")
+    assert "Download all" in part.text
+    answer = studio.home.client.post(f"{GATE}/film", data={"day": f"{day}", "do": "make"})
+    assert answer.headers["Location"] == f"{GATE}?day={day}#day-film", answer.text
+    pause = Event()
+    while not (part := studio.visit(GATE).find_one("section", id="day-film")).find("video"):
+        assert "Making the film: " in part.text
+        assert part.find("button")[0].text == "Cancel"
+        pause.wait(0.05)
+    with studio.home.client.get(part.find_one("video")["src"]) as film:
+        assert film.mimetype == "video/mp4"
+    assert not studio.visit(f"{GATE}?day={day - timedelta(days=3)}").find("section", id="day-film")
+    answer = studio.home.client.post(f"{GATE}/film", data={"day": f"{day}", "do": "cancel"})
+    assert answer.status_code == 303
 
 
 def test_the_interval_is_shown_in_words_and_changed_by_a_form(studio: Studio) -> None:

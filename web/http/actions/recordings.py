@@ -308,11 +308,17 @@ def _read_or_hang_up(
 def send_whole(joined: JoinedMp4, may_go_on: Callable[[], bool]) -> Response:
     """The same for a download, which can take hours: it keeps no other request waiting, and ends
     when it may not go on. Raises HttpError (503) when there are too many."""
-    response = send(joined)
+    return guarded(send(joined), may_go_on)
+
+
+def guarded(response: Response, may_go_on: Callable[[], bool]) -> Response:
+    """The same response as a download: a slow client keeps no other request waiting and is cut
+    off at last, and it ends when it may not go on. Raises HttpError (503) when there are too many.
+    """
     if request.method == "HEAD" or response.status_code not in (200, 206):
         return response
     if not DOWNLOADS.acquire(blocking=False):
-        busy = f"{MOST_DOWNLOADS} recordings are being downloaded"
+        busy = f"{MOST_DOWNLOADS} downloads are running"
         raise HttpError(503, busy, "Try again when others have finished.", {"Retry-After": "60"})
     line, chunks = connection(), response.response
     line.leave_queue()

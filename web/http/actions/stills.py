@@ -10,9 +10,12 @@ from flask import Response, g, request
 
 from fleet import identity, labels
 from fleet.channels import SOURCE, STREAM
+from fleet.kinds import CAMERA, shown_as
 from fleet.model import Device
+from fleet.natural_order import natural_key
 from fleet.pictures import NotOffered, NotTaken, no_way
 from stills.build import StillsPackage
+from stills.hours import Hour
 from stills.model import Still
 from stills.shelf import Shelf
 from store.sql import Unreachable
@@ -160,9 +163,31 @@ def listed(device: Device, query: StillQuery) -> tuple[list[StillJson], list[Sti
     return [as_json(device, still) for still in rows], hours
 
 
+def main_still(hour: Hour) -> Still | None:
+    """The still shown for an hour: the one that was due in it, or else its first one."""
+    due = (still for still in hour.stills if still.slot is not None)
+    return next(due, None) or next(iter(hour.stills), None)
+
+
 def as_json(device: Device, still: Still) -> StillJson:
     name = labels.name_among(device, visible_fleet().devices())
     return still_json(still, device.id, name)
+
+
+def cameras() -> list[Device]:
+    """The cameras of the contact sheet, by name: those that can give stills, and whose stills this
+    person sees."""
+    visible = visible_fleet()
+    devices = visible.devices()
+    shown = [
+        device
+        for device in devices.values()
+        if device.retired_at is None
+        and shown_as(device.kind) == CAMERA
+        and can_be_taken(device)
+        and visible.may("still.view", device)
+    ]
+    return sorted(shown, key=lambda device: natural_key(labels.name_among(device, devices)))
 
 
 # -- showing ---------------------------------------------------------------------------------

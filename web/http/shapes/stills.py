@@ -8,6 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from fleet.shapes import Time
+from stills.film import FilmState, frame_rate
 from stills.hours import Hour
 from stills.model import Still
 from web.http.payloads import Query, Strict
@@ -35,6 +36,59 @@ class NewestQuery(PictureQuery):
     """How large the picture is, and whether a new one is taken."""
 
     take: Literal["0", "1"] = Field("0", description="1: take a still first.")
+
+
+class ArchiveQuery(Query):
+    """Which stills of a camera, of days of this server's zone."""
+
+    day: date = Field(description="The first day.")
+    until: date | None = Field(None, description="The last day, included; by default the first.")
+
+
+class HourArchiveQuery(Query):
+    """Which hour of a day of this server's zone."""
+
+    day: date
+    hour: int = Field(ge=0, le=24, description="The number of the hour in that day, from 0.")
+
+
+class FilmQuery(Query):
+    """Which day of this server's zone."""
+
+    day: date
+
+
+class FilmFileQuery(FilmQuery):
+    """Which day, and which of its films, so that a browser keeps no other one."""
+
+    version: str = ""
+
+
+class FilmBody(Strict):
+    """Of which day of this server's zone a time-lapse is made."""
+
+    day: date = Field(strict=False)
+
+
+class FilmJson(TypedDict):
+    """The time-lapse of a day. `state`: none, making, ready or failed. `stills`: how many stills of
+    the day there are now, `newer` of them taken after those of the film. `done`: pictures that
+    went through so far. `frames`: those in the film; `left_out` could not be decoded. `seconds` and
+    `size` (bytes): of the film at `url`. `problem` and `hint`: why there is none."""
+
+    camera: int
+    day: str
+    state: str
+    stills: int
+    newer: int
+    done: int
+    frames: int
+    left_out: int
+    seconds: float
+    size: int
+    url: str | None
+    problem: str
+    hint: str
 
 
 class StillIntervalChange(Strict):
@@ -146,11 +200,36 @@ def still_hour_json(hour: Hour) -> StillHourJson:
     }
 
 
+def film_json(state: FilmState, camera: int, day: date) -> FilmJson:
+    """The time-lapse of a day of the camera with this number."""
+    film = state.film
+    tag = f"&version={film.digest}" if film else ""
+    return {
+        "camera": camera,
+        "day": day.isoformat(),
+        "state": state.state,
+        "stills": state.total,
+        "newer": state.newer,
+        "done": state.done,
+        "frames": film.frames if film else 0,
+        "left_out": film.total - film.frames if film else 0,
+        "seconds": film.frames / frame_rate(film.total) if film else 0.0,
+        "size": film.size if film else 0,
+        "url": f"/api/cameras/{camera}/stills/film.mp4?day={day}{tag}" if film else None,
+        "problem": state.problem,
+        "hint": state.hint,
+    }
+
+
 def still_list(rows: list[StillJson], hours: Sequence[StillHourJson] | None) -> StillList:
     answer: StillList = {"stills": rows, "count": len(rows)}
     if hours is not None:
         answer["hours"] = list(hours)
     return answer
+
+
+def still_interval_saved(interval: StillIntervalJson) -> StillIntervalSaved:
+    return {"success": True, **interval}
 
 
 def still_taken(still: StillJson) -> StillTaken:

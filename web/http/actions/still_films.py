@@ -1,0 +1,96 @@
+"""Make the time-lapse of a day of a camera, and play it."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
+from functools import partial
+from typing import BinaryIO
+
+from flask import Response, request
+
+from fleet import labels
+from fleet.model import Device
+from stills.build import StillsPackage
+from stills.film import Busy, Films, FilmState
+from stills.film_files import Film
+from stills.film_making import NotMade
+from video.disk_calls import DiskCalls
+from web.http.actions import stills
+from web.http.actions.recordings import CHUNKS_AT_ONCE, guarded, library
+from web.http.byte_ranges import attachment, ranged, safe_name
+from web.http.errors import HttpError
+from web.http.monitor import current_monitor
+from web.http.visible_fleet import VisibleFleet, visible_fleet
+
+MEDIA_TYPE = "video/mp4"
+CHUNK = 1 << 16
+
+
+def films() -> Films:
+    return current_monitor().packages.find(StillsPackage).films
+
+
+def make(device: Device, day: date) -> FilmState:
+    """Begin to make it, unless it is there. Raises HttpError: 409 where there is nothing to
+    make it of, or while another one of the camera is made, 503 for too many; and Invalid."""
+    try:
+        return films().make(device.id, day)
+    except NotMade as error:
+        raise HttpError(409, error.reason.removesuffix("."), error.hint) from None
+    except Busy as error:
+        status = 409 if error.is_same_camera else 503
+        headers = {"Retry-After": "60"}
+        raise HttpError(status, error.reason.removesuffix("."), error.hint, headers) from None
+
+
+def cancel(device: Device, day: date) -> FilmState:
+    """Stop making it. Raises Invalid."""
+    films().cancel(device.id, day)
+    return films().state(device.id, day)
+
+
+def send(device: Device, day: date) -> Response:
+    """The film, or the range of it that was asked for. Raises HttpError (404) before it was made,
+    Invalid and NotAnswering."""
+    film, calls = films().state(device.id, day).film, library().calls
+    file = None
+    if film is not None:
+        with suppress(FileNotFoundError):
+            file = calls.ask(partial(_opened, film), BinaryIO.close)
+    if film is None or file is None:
+        url = f"/api/cameras/{device.id}/stills/film"
+        raise HttpError(404, f"There is no time-lapse of {day}", f"POST {url} makes one.")
+    read = partial(_read, calls, file)
+    response, _start = ranged(read, film.size, _etag(film), MEDIA_TYPE, CHUNKS_AT_ONCE)
+    response.call_on_close(file.close)
+    response.headers["Cache-Control"] = "private, no-cache, no-transform"
+    name = labels.name_among(device, visible_fleet().devices())[: stills.LONGEST_NAME]
+    disposition = attachment(safe_name(name, f" {day}.mp4"))
+    response.headers["Content-Disposition"] = disposition.replace("attachment", "inline", 1)
+    if request.method != "HEAD":
+        stills.note_view(device, day)
+    return guarded(response, partial(_may_still, visible_fleet(), device.id))
+
+
+def _opened(film: Film) -> BinaryIO:
+    return film.path.open("rb")
+
+
+def _etag(film: Film) -> str:
+    return f"{film.digest}-{film.frames}-{film.size}"
+
+
+def _read(calls: DiskCalls, file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    """The bytes of an open file, which stays whole when it is deleted meanwhile."""
+    file.seek(start)
+    while start < end and (data := calls.read(partial(file.read, min(CHUNK, end - start)))):
+        start += len(data)
+        yield data
+
+
+def _may_still(visible: VisibleFleet, id: int) -> bool:
+    """True while the person may see the stills of the camera."""
+    # Asked from the thread of the watchdog, which serves no request.
+    now, fleet = visible.refreshed(), visible.monitor.tracker.fleet()
+    device = fleet.devices.get(fleet.redirects.get(id, id))
+    return now is not None and device is not None and now.may("still.view", device)
