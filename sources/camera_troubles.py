@@ -39,7 +39,7 @@ _FIND_PROGRAM = (
     "sudo fuser -v /dev/media* /dev/video*"
 )
 _HINTS = {
-    LIBRARY: f"On Raspberry Pi OS, run: {APT}. Then restart Camera Monitor.",
+    LIBRARY: f"On Raspberry Pi OS, run: {APT}. The camera is found within 5 minutes.",
     BUSY: _FIND_PROGRAM,
     MEMORY: "Stop other programs on this computer, or restart it.",
     FORBIDDEN: (

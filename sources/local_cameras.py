@@ -28,7 +28,8 @@ TIMEOUT = 70.0
 WATCH_EVERY = 5.0
 """Seconds between two looks at the names of the video devices."""
 LIST_EVERY = 300.0
-"""Seconds after which connected cameras are listed again, half of what their status is good for."""
+"""Seconds after which cameras are listed again where there are some, or the library fails: half of
+what their status is good for."""
 GONE = "not connected to this server"
 
 
@@ -46,9 +47,12 @@ def build(options: Options, clock: Callable[[], datetime]) -> Source:
 
 
 def source(
-    machine: Machine, clock: Callable[[], datetime], watch_every: float = WATCH_EVERY
+    machine: Machine,
+    clock: Callable[[], datetime],
+    watch_every: float = WATCH_EVERY,
+    list_every: float = LIST_EVERY,
 ) -> Source:
-    finder = Finder(machine, clock, watch_every)
+    finder = Finder(machine, clock, watch_every, list_every)
     return Source(
         NAME,
         "Cameras of this server",
@@ -62,10 +66,17 @@ def source(
 class Finder:
     """Lists the connected cameras, and remembers which it has reported."""
 
-    def __init__(self, machine: Machine, clock: Callable[[], datetime], watch_every: float) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        clock: Callable[[], datetime],
+        watch_every: float,
+        list_every: float,
+    ) -> None:
         self._machine = machine
         self._clock = clock
         self._watch_every = watch_every
+        self._list_every = list_every
         self._processes = CameraProcesses()
         self._connected: set[str] = set()
         self._trouble = ""
@@ -88,7 +99,8 @@ class Finder:
         listed_at = monotonic()
         while True:
             nodes = self._machine.nodes()
-            is_due = bool(self._connected) and monotonic() - listed_at >= LIST_EVERY
+            is_awaited = bool(self._connected or self._trouble or self._is_down)
+            is_due = is_awaited and monotonic() - listed_at >= self._list_every
             if nodes != before or is_due:
                 before, listed_at = nodes, monotonic()
                 for report in await self._told(nodes):
