@@ -24,6 +24,7 @@ from bench.rows import rows
 from bench.rtsp import rtsp_checks
 from bench.running import HERE, ROOT, Client, Process, monitor, p99, peer, times, typical
 from bench.slow import slow
+from bench.stills import stills
 from bench.streams import REQUEST, readers
 from bench.table import Row
 from bench.video import video
@@ -277,4 +278,5 @@ ALL: dict[str, Callable[[Path], list[Row]]] = {
     "rtsp": rtsp_checks,
     "video": video,
     "health": health,
+    "stills": stills,
 }

@@ -111,9 +111,11 @@ def corners(picture: TakenPicture) -> tuple[tuple[int, int], tuple[int, int]]:
     """The brightness near the corners, the upper row first."""
     import av
 
+    container: Any
     with av.open(BytesIO(picture.data), format="mjpeg") as container:
         grey = next(container.decode(video=0)).to_ndarray(format="gray")
     height, width = grey.shape
     rows, columns = (height // 8, height - height // 8), (width // 8, width - width // 8)
-    upper, lower = (tuple(int(grey[row, column]) for column in columns) for row in rows)
+    left, right = columns
+    upper, lower = ((int(grey[row, left]), int(grey[row, right])) for row in rows)
     return upper, lower
