@@ -90,8 +90,7 @@ class CameraRow(TypedDict):
 
 
 class RecordingRow(TypedDict):
-    """The recording settings that a person gave; null for those that nobody gave. Nothing uses them
-    yet."""
+    """The recording settings that a person gave; null for those that nobody gave."""
 
     auto_record: bool | None
     record_quality: str | None

@@ -87,6 +87,33 @@ def test_a_range_of_rows_is_tagged_at_once_and_undone(page: Page, monitor: Runni
     assert tagged(monitor, "lobby") == 0
 
 
+def test_recording_settings_of_the_selected_rows_are_changed_in_part(
+    page: Page, monitor: Running
+) -> None:
+    names = [rows(page).nth(at).locator("td.c-name a").inner_text() for at in (1, 2)]
+    numbers = [numbered(monitor, name) for name in names]
+    for number in numbers:
+        settings = {"record_quality": "low", "retention_days": 5}
+        assert monitor.request("PATCH", f"/api/cameras/{number}", settings).status == 200
+    bar = page.locator("#bulk")
+    pick(page, 1)
+    pick(page, 2)
+    bar.locator("summary", has_text="Recording").click()
+    bar.get_by_label("Record always").select_option("yes")
+    bar.get_by_label("Keep recordings for").fill("9")
+    bar.get_by_role("button", name="Set recording").click()
+    expect(page.locator(".toast")).to_contain_text("Recording settings of 2 devices changed")
+    expect(bar.get_by_label("Record always")).to_have_value("")
+    for number in numbers:
+        assert camera(monitor, number)["recording"] == {
+            "auto_record": True,
+            "record_quality": "low",
+            "retention_days": 9,
+        }
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast")).to_contain_text("Undone for 2 devices")
+
+
 def test_everything_that_matches_is_selected_and_an_error_is_shown_for_its_device(
     page: Page, monitor: Running
 ) -> None:
