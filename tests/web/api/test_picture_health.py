@@ -221,6 +221,10 @@ def test_who_sees_one_camera_sees_its_health_and_changes_nothing(studio: Studio)
     assert [row["camera"] for row in body_of(lea.get("/api/picture-health"))["cameras"]] == [1]
     assert lea.get(url).status_code == 200
     assert lea.get(other["references"][0]["url"]).status_code == 404
+    page = lea.get("/cameras/1/picture-health").text
+    assert "<dt>Sensitivity</dt><dd>Normal</dd>" in page
+    assert url in page
+    assert "data-health=" not in page
     changes = (
         ("PATCH", GATE, {"mode": "off"}),
         ("POST", f"{GATE}/check", None),
