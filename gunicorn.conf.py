@@ -30,8 +30,8 @@ bind = [
 worker_class = Worker
 workers = 1
 worker_connections = serving.room_for_connections()
-# 200 event streams, 100 live views, 64 requests, and the command socket.
-threads = 388
+# 200 event streams, 100 live views, 120 that wait for a camera, 64 requests, the command socket.
+threads = 508
 graceful_timeout = 3
 keepalive = 15
 # Only what we make ourselves is trusted: no forwarding header changes who is asking.

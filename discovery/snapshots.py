@@ -30,6 +30,9 @@ LOGIN_REST = 86_400.0
 """Seconds until a login that a snapshot refused is tried there again, unless it was changed."""
 SERVER_WAIT = 30.0
 """Seconds until another attempt is worth it where this server could not ask."""
+TURN_WAIT = 5.0
+"""Seconds until another attempt is worth it where other snapshots took all the time."""
+NO_TURN = "Too many other snapshots are being fetched."
 LATE = "No snapshot within {:.0f} s."
 
 
@@ -67,12 +70,16 @@ class SnapshotFetcher:
         ends_at = self._timer() + seconds
         device, link, entry = self._asked(id)
         turn = self._turns.setdefault(device.id, asyncio.Lock())
+        has_turn = False
         try:
             async with asyncio.timeout(seconds), turn, self._room:
+                has_turn = True
                 self._spare_login(id, _way(link, entry.access))
                 return await self._ask(id, device, link, entry, ends_at - self._timer())
         except TimeoutError:
-            raise NotTaken(LATE.format(seconds)) from None
+            # One that was not asked is not at fault.
+            wait = None if has_turn else TURN_WAIT
+            raise NotTaken(LATE.format(seconds) if has_turn else NO_TURN, wait=wait) from None
 
     def _asked(self, id: int) -> tuple[Device, str, QueueEntry]:
         """The device that is asked, which of a channel is its recorder, where the snapshot is, and

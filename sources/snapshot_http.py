@@ -216,7 +216,8 @@ async def take(
         except StopIteration as end:
             data = end.value
         except NoPicture as error:
-            trouble = error
+            # Its traceback would keep this frame in memory, and what was read, in a circle.
+            trouble = error.with_traceback(None)
         return Snapshot(_proof(target, talk.logins, clock()), data, trouble)
 
 

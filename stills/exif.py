@@ -35,19 +35,26 @@ class Kept:
 def stamped(data: bytes, taken_at: datetime, clock_known: bool, kept: Kept) -> bytes:
     """The JPEG with the time of capture in the zone of `taken_at`; everything else as it was but
     for metadata that it had."""
-    segment = _segment(taken_at, clock_known, kept)
-    parts, place = [data[:2]], 2
+    return b"".join(stamped_parts(data, taken_at, clock_known, kept))
+
+
+def stamped_parts(
+    data: bytes, taken_at: datetime, clock_known: bool, kept: Kept
+) -> list[memoryview]:
+    """The same in parts, one after the other, without a copy of the picture."""
+    view, segment = memoryview(data), memoryview(_segment(taken_at, clock_known, kept))
+    parts, place = [view[:2]], 2
     segments = list(_segments(data))
     if segments and segments[0][0] == APP0:
         # JFIF wants to be first, and readers of Exif do not mind.
-        parts.append(data[segments[0][1] : segments[0][2]])
+        parts.append(view[segments[0][1] : segments[0][2]])
         place = segments.pop(0)[2]
     parts.append(segment)
     for marker, begin, end in segments:
         if marker != APP1 or data[begin + 4 : begin + 10] != HEADER:
-            parts.append(data[begin:end])
+            parts.append(view[begin:end])
         place = end
-    return b"".join([*parts, data[place:]])
+    return [*parts, view[place:]]
 
 
 def kept_of(data: bytes) -> Kept:

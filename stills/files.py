@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import stat
 from collections.abc import Set
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,12 +11,17 @@ from itertools import count
 from pathlib import Path
 from threading import Lock
 
+from typing_extensions import Buffer
+
+from fleet.pictures import MOST_BYTES
 from stills.model import Still
 from store.folders import sync_folder
 
 THUMBNAILS = "thumbnails"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a disk says that takes no more."""
+LARGEST = MOST_BYTES + (1 << 20)
+"""Bytes that are read of a file: a picture, and the time that was written into it."""
 STAGED = ".new"
 """The end of the name of a file that is not whole yet."""
 _OURS = re.compile(r"\.?[0-9]{8}T[0-9]{9}Z(?:-[0-9]+)?\.jpg(?:\.new)?")
@@ -38,13 +44,26 @@ class StillFiles:
         """Where its small picture is, once it was made."""
         return self.folder / str(still.device) / THUMBNAILS / still.name
 
-    def write(self, device: int, taken_at: datetime, data: bytes) -> str:
-        """Write a picture and return the name of its file. Raises OSError."""
+    def opened(self, still: Still) -> int:
+        """The descriptor of its picture, for the caller to close. Raises OSError, also where
+        something else is in the place of the file."""
+        return _opened(self.path(still))
+
+    def read(self, still: Still) -> bytes:
+        """Its picture. Raises OSError."""
+        return _read(self.path(still))
+
+    def read_thumbnail(self, still: Still) -> bytes:
+        """Its small picture. Raises OSError."""
+        return _read(self.thumbnail_path(still))
+
+    def write(self, device: int, taken_at: datetime, *data: Buffer) -> str:
+        """Write a picture, in these parts, and return the name of its file. Raises OSError."""
         folder = self.folder / str(device)
         _make(self.folder, folder)
         with self._lock:
             name = _free_name(folder, taken_at)
-            _write(folder / name, data)
+            _write(folder / name, *data)
         return name
 
     def write_thumbnail(self, still: Still, data: bytes) -> None:
@@ -111,14 +130,29 @@ def _make(*folders: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _opened(path: Path) -> int:
+    # Neither a link nor a pipe: they lead away from the folder, or never end.
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "it is not a file")
+    return file
+
+
+def _read(path: Path) -> bytes:
+    with os.fdopen(_opened(path), "rb") as file:
+        return file.read(LARGEST)
+
+
+def _write(path: Path, *data: Buffer) -> None:
     """Write a file whole and durably; nothing is left of one that does not fit."""
     staged = path.with_name(f".{path.name}{STAGED}")
     staged.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(staged, flags, 0o600), "wb") as file:
-            file.write(data)
+            for part in data:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         staged.replace(path)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from fleet.model import Fleet, Invalid
 from fleet.pictures import NotTaken, TakenPicture
 from stills import still_rows as rows
-from stills.exif import kept_of, stamped
+from stills.exif import kept_of, stamped, stamped_parts
 from stills.files import FULL, StillFiles
 from stills.hours import Hour, day_bounds, day_hours, hour_bounds, hour_of
 from stills.intervals import Intervals
@@ -86,8 +86,8 @@ class Shelf:
         disk cannot store it."""
         clock_known = self._is_believable(picture.taken_at)
         local = picture.taken_at.astimezone(self._zone())
-        data = stamped(picture.data, local, clock_known, kept_of(picture.data))
-        name = self._write(device, picture.taken_at, data)
+        parts = stamped_parts(picture.data, local, clock_known, kept_of(picture.data))
+        name = self._write(device, picture.taken_at, parts)
         still = Still(
             id=0,
             device=device,
@@ -96,7 +96,7 @@ class Shelf:
             way=picture.way,
             width=picture.width,
             height=picture.height,
-            size=len(data),
+            size=sum(map(len, parts)),
             name=name,
             why=why,
             slot=slot,
@@ -129,18 +129,18 @@ class Shelf:
             rows.give_slot(self.engine, still, slot)
             self.reload_newest()
 
-    def _write(self, device: int, taken_at: datetime, data: bytes) -> str:
+    def _write(self, device: int, taken_at: datetime, parts: Sequence[memoryview]) -> str:
         """Write a file; on a full disk again, after room was made."""
         if trouble := self._prove():
             raise NotTaken(trouble)
         try:
             for _attempt in range(MOST_ROOMS):  # Others can take the room that was made.
                 try:
-                    return self.files.write(device, taken_at, data)
+                    return self.files.write(device, taken_at, *parts)
                 except OSError as error:
-                    if error.errno not in FULL or not self.make_room(len(data)):
+                    if error.errno not in FULL or not self.make_room(sum(map(len, parts))):
                         raise
-            return self.files.write(device, taken_at, data)
+            return self.files.write(device, taken_at, *parts)
         except OSError as error:
             log.warning("A still cannot be written to %s (%s)", self.files.folder, error.strerror)
             raise NotTaken(
@@ -263,6 +263,10 @@ class Shelf:
         """The file of a still."""
         return self.files.path(still)
 
+    def opened(self, still: Still) -> int:
+        """The descriptor of its file, for the caller to close. Raises OSError."""
+        return self.files.opened(still)
+
     def thumbnail(self, still: Still) -> bytes | None:
         """A JPEG of 320 pixels width or less, made when it is first asked for; None if there is no
         file, it cannot be decoded, or too many are being made."""
@@ -279,12 +283,12 @@ class Shelf:
 
     def _kept_thumbnail(self, still: Still) -> bytes | None:
         with suppress(OSError):
-            return self.files.thumbnail_path(still).read_bytes()
+            return self.files.read_thumbnail(still)
         return None
 
     def _made_thumbnail(self, still: Still) -> bytes | None:
         try:
-            data = self.files.path(still).read_bytes()
+            data = self.files.read(still)
         except OSError:
             return None
         small = self._make_thumbnail(data)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event, Lock, Thread
 from time import monotonic
+from typing import TypeVar
 
 from fleet.model import Finding, Fleet
-from fleet.pictures import NotOffered, NotTaken, TakenPicture, checked, no_way
+from fleet.pictures import MOST_BYTES, NotOffered, NotTaken, TakenPicture, checked, no_way
 from stills.model import ASKED, Still
 from stills.shelf import Shelf
 from store.sql import Unreachable
@@ -22,11 +23,14 @@ GRACE = 5.0
 """Seconds beyond the limit, for a way that keeps it and for the disk."""
 MOST_AT_ONCE = 32
 """Devices of which a still is being taken at the same time."""
+MOST_HELD = 4 * MOST_BYTES
+"""Bytes of all pictures that wait for the disk."""
 REST = 3600.0
 """Seconds for which a broken snapshot is not tried again."""
 BROKEN_AFTER = 2
 """Snapshots in a row that fail while the stream gives a picture, before that is a finding."""
 BROKEN, SOURCE = "snapshot.broken", "stills"
+Problem = TypeVar("Problem", bound=Exception)
 STOPPING = "Camera Monitor is stopping."
 
 
@@ -75,6 +79,7 @@ class Stills:
         self._flights: dict[int, _Flight] = {}
         self._failures: dict[int, int] = {}
         self._rests: dict[int, float] = {}
+        self._held = 0
         self._ends = False
 
     def take(
@@ -98,7 +103,7 @@ class Stills:
                 "Check its power and network cable.",
             )
         if flight.error is not None:
-            raise flight.error
+            raise _plain(flight.error)
         if flight.still is None:
             raise RuntimeError("a still that was taken is missing")
         if slot is not None and not is_new:
@@ -138,10 +143,9 @@ class Stills:
         self, flight: _Flight, device: int, timeout: float, why: str, slot: datetime | None
     ) -> None:
         try:
-            picture = self._picture(device, self._timer() + timeout)
-            flight.still = self.shelf.keep(device, picture, why, slot)
+            flight.still = self._kept(device, timeout, why, slot)
         except (NotTaken, Unreachable) as error:
-            flight.error = error
+            flight.error = _plain(error)
         except Exception:
             log.exception("Internal error while taking a still of device %d", device)
             flight.error = NotTaken("An internal error occurred.", "See the log of the server.")
@@ -151,6 +155,20 @@ class Stills:
             flight.is_over.set()
         if flight.still is not None:
             self.shelf.thumbnail(flight.still)
+
+    def _kept(self, device: int, timeout: float, why: str, slot: datetime | None) -> Still:
+        picture = self._picture(device, self._timer() + timeout)
+        size = len(picture.data)
+        with self._lock:
+            if self._held and self._held + size > MOST_HELD:
+                raise NotTaken("Other large pictures are being saved.", "Try again soon.", 5.0)
+            self._held += size
+        try:
+            return self.shelf.keep(device, picture, why, slot)
+        finally:
+            del picture
+            with self._lock:
+                self._held -= size
 
     def _picture(self, device: int, deadline: float) -> TakenPicture:
         """The picture of the first way that gives one."""
@@ -169,7 +187,7 @@ class Stills:
                     self._note_well(device)
                 continue
             except NotTaken as error:
-                failures[way.name] = error
+                failures[way.name] = _plain(error)
                 continue
             self._note(device, way.name, failures.get(SNAPSHOT))
             return picture
@@ -208,6 +226,14 @@ class Stills:
     def _is_broken(self, device: int) -> bool:
         known = self._fleet().devices.get(device)
         return known is not None and any(fault.kind == BROKEN for fault in known.findings)
+
+
+def _plain(error: Problem) -> Problem:
+    """The same without its traceback: a frame that holds its own error stays in memory, with the
+    picture in it, until the collector comes."""
+    if isinstance(error, NotTaken):
+        return type(error)(error.reason, error.hint, error.wait)
+    return type(error)(str(error))
 
 
 def _joined(failures: Sequence[NotTaken]) -> NotTaken:

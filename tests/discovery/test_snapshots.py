@@ -1,5 +1,6 @@
 """Snapshots that are fetched by the way of a check and at its cost."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -183,6 +184,14 @@ def test_a_broken_snapshot_says_what_came_and_leaves_the_device_online(make: Mak
     assert snapshots.fetch(1, 10).data == JPEG
     after = record(engine)
     assert (after.findings, after.states["onvif"].misses) == (before.findings, 0)
+
+
+def test_a_snapshot_whose_turn_never_came_is_not_broken(make: Make) -> None:
+    _engine, snapshots = make(WELL, LINK)
+    snapshots._room = asyncio.Semaphore(0)
+    with pytest.raises(NotTaken, match="Too many other snapshots") as error:
+        snapshots.fetch(1, 0.1)
+    assert error.value.wait == 5.0
 
 
 @pytest.mark.parametrize(

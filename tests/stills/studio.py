@@ -116,7 +116,10 @@ class Studio:
             if callable(answer):
                 answer = answer()
             if isinstance(answer, Exception):
-                raise answer
+                try:
+                    raise answer
+                finally:
+                    del answer  # else it keeps the frames of its callers, and their pictures
             assert isinstance(answer, bytes)
             width, height = jpeg_size(answer) if self.is_checked else (64, 48)
             return TakenPicture(answer, width, height, self.now, name, ("a note",))

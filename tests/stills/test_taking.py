@@ -1,6 +1,8 @@
 """Taking a still: the order of ways, one capture for all who ask, and what is kept of it."""
 
+import gc
 import stat
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -158,6 +160,37 @@ def test_all_who_ask_meanwhile_get_the_same_still(studio: Studio) -> None:
     assert len(stills) == 1
     assert studio.asked.count((STREAM, 1)) == 1
     assert studio.slots() == [NOON]
+
+
+def test_pictures_that_wait_for_the_disk_are_not_too_many(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stills.taking.MOST_HELD", 1500)
+    studio.answers[STREAM, 1] = studio.answers[STREAM, 2] = jpeg() + bytes(1000)
+    with ThreadPoolExecutor(1) as pool, studio.shelf.files._lock:
+        first = pool.submit(studio.stills.take, 1)
+        until(lambda: studio.stills._held)
+        with pytest.raises(NotTaken, match="large pictures") as caught:
+            studio.stills.take(2)
+    assert (first.result().id, caught.value.wait) == (1, 5.0)
+    assert studio.stills.take(2).id == 2
+
+
+def test_a_picture_that_cannot_be_kept_does_not_stay_in_memory(studio: Studio) -> None:
+    size = 4 << 20
+    studio.answers[STREAM, 1] = lambda: jpeg() + bytes(size)
+    studio.answers[SNAPSHOT, 1] = lambda: NotTaken("It is broken.")
+    studio.trouble = "The share is gone."
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotTaken, match="share is gone"):
+            studio.stills.take(1)
+        until(lambda: tracemalloc.get_traced_memory()[0] < size / 2, 5.0)
+    finally:
+        tracemalloc.stop()
+        gc.enable()
 
 
 def test_a_way_that_hangs_keeps_nobody_longer_than_the_limit(

@@ -1,9 +1,12 @@
 """Stills by API: taken, listed, shown in two sizes and in ranges, for those who may see them."""
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from threading import Event
 from typing import Any
 from zipfile import ZipFile
@@ -18,6 +21,7 @@ from stills.model import HOUR
 from tests.home import Clock, Home
 from tests.web.closed import Visitor, body_of, visitors
 from tests.web.still_cameras import HEIGHT, WIDTH, StillCameras, add_cameras
+from web.http import camera_waits
 from web.http.actions import still_archives
 
 STILLS = "/api/cameras/1/stills"
@@ -183,6 +187,38 @@ def test_a_still_whose_file_is_gone_says_so(studio: Studio) -> None:
     for url in (still["url"], still["thumbnail"]):
         answer = studio.ask["Ada"].get(url)
         assert (answer.status_code, "cannot be read" in answer.json["error"]) == (404, True)
+
+
+def test_only_a_file_is_sent_and_in_pieces(studio: Studio, tmp_path: Path) -> None:
+    still = studio.take()
+    shelf = studio.home.monitor.packages.find(StillsPackage).shelf
+    path = shelf.path(shelf.find(1, still["id"]))
+    large = b"a large picture" * 200_000
+    path.write_bytes(large)
+    answer = studio.ask["Ada"].get(still["url"], buffered=False)
+    pieces = list(answer.iter_encoded())
+    assert (b"".join(pieces), max(map(len, pieces))) == (large, 1 << 20)
+    (tmp_path / "secret").write_text("not a picture")
+    for replace in (lambda: path.symlink_to(tmp_path / "secret"), lambda: os.mkfifo(path)):
+        path.unlink()
+        replace()
+        assert studio.ask["Ada"].get(still["url"]).status_code == 404
+    path.unlink()
+
+
+def test_who_waits_for_a_camera_keeps_no_other_request_waiting(studio: Studio) -> None:
+    left: list[bool] = []
+    environ = {"camera_monitor.leave_queue": lambda: left.append(True)}
+    ada = studio.ask["Ada"]
+    studio.home.clock.forward(seconds=1)  # type: ignore[attr-defined]
+    assert ada.ask("POST", STILLS, environ_overrides=environ).status_code == 201
+    assert left == [True]
+    with ExitStack() as places:
+        for _place in range(camera_waits.MOST_WAITING):
+            places.enter_context(camera_waits._PLACES)
+        refused = ada.ask("POST", STILLS, environ_overrides=environ)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert (left, ada.ask("POST", STILLS).status_code) == ([True], 201)
 
 
 def test_the_interval_of_a_camera_is_set_and_reset_and_both_are_in_the_audit_log(

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,9 +14,10 @@ from picture_health.build import PictureHealthPackage
 from picture_health.camera_health import STATES, CameraHealth
 from picture_health.facade import PictureHealth
 from web.http.actions import stills
-from web.http.actions.recordings import RECENT, library
+from web.http.actions.recordings import RECENT
 from web.http.auditing import actor_name, note
 from web.http.byte_ranges import ranged
+from web.http.camera_waits import waiting_for_camera
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.shapes.picture_health import (
@@ -130,17 +130,16 @@ def remove(device: Device, picture: int) -> None:
 def _picture_of(device: Device, id: int) -> TakenPicture:
     """A still as a picture. Raises HttpError (404)."""
     still = stills.find(device, id)
-    with suppress(FileNotFoundError, PermissionError):
-        data = library().calls.read(stills.shelf().path(still).read_bytes)
-        return TakenPicture(data, still.width, still.height, still.taken_at, still.way)
-    raise HttpError(404, f"The file of still {id} cannot be read", "Choose another one.")
+    data = stills.read(still)
+    return TakenPicture(data, still.width, still.height, still.taken_at, still.way)
 
 
 def _taking(device: Device, act: Callable[[], object]) -> None:
     """Do what takes a picture of the camera first. Raises HttpError (409, 503)."""
     stills.check_can_be_taken(device)
     try:
-        act()
+        with waiting_for_camera():
+            act()
     except NotTaken as error:
         raise stills.not_taken(error) from None
 

@@ -1,7 +1,9 @@
 """What pages and the API do with stills: take, list, show."""
 
+import errno
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import partial
 from math import ceil
@@ -19,10 +21,12 @@ from stills.hours import Hour
 from stills.model import Still
 from stills.shelf import Shelf
 from store.sql import Unreachable
+from video.disk_calls import DiskCalls, NotAnswering
 from web.http.actions.recordings import RECENT, library
 from web.http.auditing import actor_name, note
 from web.http.authorization import is_cross_site
 from web.http.byte_ranges import attachment, ranged, safe_name
+from web.http.camera_waits import waiting_for_camera
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.shapes.stills import (
@@ -40,6 +44,7 @@ KEPT = "private, max-age=86400, immutable"
 """How a browser keeps a still: its bytes never change."""
 SNAPSHOT = "snapshot"
 """The link of a device with the path of its snapshots."""
+PIECE = 1 << 20
 LONGEST_NAME = 80
 """Characters of the name of a camera in that of a file."""
 
@@ -76,7 +81,8 @@ def take(device: Device) -> Still:
     visible, package = visible_fleet(), current_monitor().packages.find(StillsPackage)
     check_can_be_taken(device)
     try:
-        still = package.stills.take(device.id)
+        with waiting_for_camera():
+            still = package.stills.take(device.id)
     except NotTaken as error:
         raise not_taken(error) from None
     # Taking can last half a minute, in which a right can end.
@@ -196,11 +202,10 @@ def cameras() -> list[Device]:
 def send(device: Device, still: Still, size: str, caching: str) -> Response:
     """A still, or the range of it that was asked for. Raises HttpError (404) where its file is
     gone, and NotAnswering."""
-    data = _bytes(still, size)
-    if data is None:
-        raise HttpError(404, f"The file of still {still.id} cannot be read", "Choose another one.")
-    read = partial(part_of, data)
-    response, _start = ranged(read, len(data), f"{still.id}-{size}", MEDIA_TYPE)
+    if size == "thumbnail":
+        response = _thumbnail(still)
+    else:
+        response = _picture(still)
     response.headers["Cache-Control"] = caching
     response.headers["X-Taken-At"] = moment(still.taken_at)
     response.headers["Content-Disposition"] = _disposition(device, still)
@@ -209,18 +214,63 @@ def send(device: Device, still: Still, size: str, caching: str) -> Response:
     return response
 
 
-def _bytes(still: Still, size: str) -> bytes | None:
-    """The picture; None where its file cannot be read or decoded."""
-    stills, calls = shelf(), library().calls
-    if size == "thumbnail":
-        return calls.read(partial(stills.thumbnail, still))
-    with suppress(FileNotFoundError, PermissionError):
-        return calls.read(stills.path(still).read_bytes)
-    return None
+def _thumbnail(still: Still) -> Response:
+    data = library().calls.read(partial(shelf().thumbnail, still))
+    if data is None:
+        raise _unreadable(still)
+    return ranged(partial(part_of, data), len(data), f"{still.id}-thumbnail", MEDIA_TYPE)[0]
 
 
 def part_of(data: bytes, start: int, end: int) -> Iterator[bytes]:
     yield data[start:end]
+
+
+def _picture(still: Still) -> Response:
+    """The file in pieces: many slow clients of large pictures do not keep them all in memory."""
+    calls = library().calls
+    with ExitStack() as opened:
+        with _as_unreadable(still):
+            file = calls.ask(partial(shelf().opened, still), discard=os.close)
+        opened.callback(os.close, file)
+        read = partial(_pieces, calls, file)
+        response, _start = ranged(read, os.fstat(file).st_size, f"{still.id}-full", MEDIA_TYPE)
+        response.call_on_close(opened.pop_all().close)
+    return response
+
+
+def _pieces(calls: DiskCalls, file: int, start: int, end: int) -> Iterator[bytes]:
+    """The bytes; an end of the connection where the disk does not give them all. Raises
+    ConnectionResetError."""
+    while start < end:
+        size = min(PIECE, end - start)
+        try:
+            piece = calls.read(partial(os.pread, file, size, start))
+        except OSError as error:
+            raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
+        if not piece:
+            raise ConnectionResetError(errno.ECONNRESET, "the file became shorter")
+        start += len(piece)
+        yield piece
+
+
+def read(still: Still) -> bytes:
+    """Its picture. Raises HttpError (404) where its file is gone, and NotAnswering."""
+    with _as_unreadable(still):
+        return library().calls.read(partial(shelf().files.read, still))
+
+
+@contextmanager
+def _as_unreadable(still: Still) -> Iterator[None]:
+    try:
+        yield
+    except NotAnswering:
+        raise
+    except OSError:
+        raise _unreadable(still) from None
+
+
+def _unreadable(still: Still) -> HttpError:
+    return HttpError(404, f"The file of still {still.id} cannot be read", "Choose another one.")
 
 
 def _disposition(device: Device, still: Still) -> str:
