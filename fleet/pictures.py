@@ -37,6 +37,10 @@ class NotOffered(NotTaken):
     no snapshot link. The next way is tried, and nothing is wrong."""
 
 
+NO_THREAD = ("This server is too busy to take a picture.", "Try again in a moment.", 5.0)
+"""What is wrong, what to do, and when, where the system gives no other thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class TakenPicture:
     """A picture as it came from a camera: a whole JPEG, checked by `jpeg_size`.

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 from fleet.model import Device, Finding
 from fleet.package import Package
-from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
+from fleet.pictures import NO_THREAD, NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
 from sources import camera_messages, camera_troubles
 from sources.camera_messages import Message
 from sources.camera_process import CameraProcesses, Hung, Limits, Lost
@@ -170,7 +171,8 @@ class LocalCameras(Package):
         """Try the cameras again that failed, so that a finding comes and ends by itself."""
         for key in self._findings.due():
             if self._machine.uses(key) and not self._is_stopped:
-                self._begun(key)
+                with suppress(NotTaken):
+                    self._begun(key)
         return ""
 
     def stop(self) -> None:
@@ -179,14 +181,18 @@ class LocalCameras(Package):
         self._processes.stop()
 
     def _begun(self, key: str) -> _Capture:
-        """The capture of this camera that is under way or stuck, or a new one."""
+        """The capture of this camera that is under way or stuck, or a new one. Raises NotTaken."""
         with self._lock:
             capture = self._captures.get(key)
             if capture and (not capture.done.is_set() or _is_alive(capture)):
                 return capture
-            capture = self._captures[key] = _Capture()
-        Thread(target=self._run, args=(key, capture), name="camera", daemon=True).start()
-        return capture
+            capture = _Capture()
+            try:
+                Thread(target=self._run, args=(key, capture), name="camera", daemon=True).start()
+            except RuntimeError:
+                raise NotTaken(*NO_THREAD) from None
+            self._captures[key] = capture
+            return capture
 
     def _run(self, key: str, capture: _Capture) -> None:
         try:

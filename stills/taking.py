@@ -9,7 +9,15 @@ from time import monotonic
 from typing import TypeVar
 
 from fleet.model import Finding, Fleet
-from fleet.pictures import MOST_BYTES, NotOffered, NotTaken, TakenPicture, checked, no_way
+from fleet.pictures import (
+    MOST_BYTES,
+    NO_THREAD,
+    NotOffered,
+    NotTaken,
+    TakenPicture,
+    checked,
+    no_way,
+)
 from stills.model import ASKED, Still
 from stills.shelf import Shelf
 from store.sql import Unreachable
@@ -133,9 +141,11 @@ class Stills:
                 f"{MOST_AT_ONCE} stills are being taken already.", "Try again in a moment.", 5.0
             )
         flight = _Flight()
-        Thread(
-            target=self._run, args=(flight, device, timeout, why, slot), name="still", daemon=True
-        ).start()
+        given = (flight, device, timeout, why, slot)
+        try:
+            Thread(target=self._run, args=given, name="still", daemon=True).start()
+        except RuntimeError:
+            raise NotTaken(*NO_THREAD) from None
         self._flights[device] = flight
         return flight
 

@@ -26,6 +26,7 @@ from tests.sources.pi_stand_in import (
     corners,
     needs_picamera2,
 )
+from tests.stills.studio import no_more_threads
 
 pytestmark = needs_picamera2
 
@@ -204,6 +205,13 @@ def test_later_callers_get_the_picture_of_the_capture_under_way(computer: Comput
     with ThreadPoolExecutor(2) as callers:
         first, second = callers.map(lambda device: cameras.capture(device, 30), (1, 1))
     assert first is second
+
+
+def test_a_capture_that_cannot_begin_keeps_no_later_one(computer: Computer) -> None:
+    cameras = computer.cameras()
+    with no_more_threads(), pytest.raises(NotTaken, match="too busy"):
+        cameras.capture(1, 0.1)
+    assert cameras.capture(1, 30).way == "pi"
 
 
 def test_another_device_has_no_camera_here(computer: Computer) -> None:

@@ -1,6 +1,8 @@
 """Cameras that give pictures as a test says, and all that takes and keeps stills of them."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -33,6 +35,16 @@ def frame(width: int, height: int, marker: int = 0xC0) -> bytes:
 def jpeg(width: int = 64, height: int = 48, *segments: bytes) -> bytes:
     """A JPEG by its headers; its picture cannot be decoded."""
     return b"\xff\xd8" + b"".join(segments) + frame(width, height) + SCAN + b"\xff\xd9"
+
+
+@contextmanager
+def no_more_threads() -> Iterator[None]:
+    """The system starts no other thread: none has room for a stack of that size."""
+    size = threading.stack_size(1 << 46)
+    try:
+        yield
+    finally:
+        threading.stack_size(size)
 
 
 class Studio:

@@ -1,6 +1,8 @@
 """The package in a whole monitor: its jobs, its settings, and where its files are."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -9,7 +11,7 @@ from settings import BadOption, load
 from simulators.panasonic import Camera
 from stills.build import StillsPackage
 from stills.taking import LOCAL, Way
-from tests.home import Clock, Home
+from tests.home import Clock, Home, until
 from tests.stills.studio import jpeg
 
 
@@ -45,6 +47,27 @@ def test_a_monitor_takes_a_still_of_each_camera_in_each_hour(
     clock.forward(days=31)
     assert package.forget() == "1 still"
     assert not package.shelf.path(still).exists()
+
+
+def test_nobody_waits_for_a_still_once_the_server_stops(
+    make_home: Callable[..., Home], clock: Clock
+) -> None:
+    home, may_go = make_home(Camera("d4:2d:c5:00:00:01", "127.20.0.1")), Event()
+    home.scan()
+    stills = home.monitor.packages.find(StillsPackage).stills
+
+    def take(_device: int, _timeout: float) -> TakenPicture:
+        may_go.wait(20)
+        return TakenPicture(jpeg(), 64, 48, clock(), "pi")
+
+    stills.ways = (Way(LOCAL, take),)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(stills.take, 1)
+        until(lambda: stills.is_taking(1))
+        home.monitor.end_streams()
+        with pytest.raises(NotTaken, match="is stopping"):
+            waiting.result(10)
+        may_go.set()
 
 
 def test_an_interval_of_less_than_a_minute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from fleet.pictures import NotOffered, NotTaken
 from stills.model import ASKED
 from stills.taking import BROKEN, LOCAL, REST, SNAPSHOT, STREAM
 from tests.home import until
-from tests.stills.studio import NOON, Studio, jpeg
+from tests.stills.studio import NOON, Studio, jpeg, no_more_threads
 
 
 def test_a_still_is_kept_with_what_is_known_of_it(engine: Engine, tmp_path: Path) -> None:
@@ -160,6 +160,13 @@ def test_all_who_ask_meanwhile_get_the_same_still(studio: Studio) -> None:
     assert len(stills) == 1
     assert studio.asked.count((STREAM, 1)) == 1
     assert studio.slots() == [NOON]
+
+
+def test_a_still_that_cannot_begin_keeps_no_later_one(studio: Studio) -> None:
+    with no_more_threads(), pytest.raises(NotTaken, match="too busy") as caught:
+        studio.stills.take(1)
+    assert caught.value.wait == 5.0
+    assert studio.stills.take(1).id == 1
 
 
 def test_pictures_that_wait_for_the_disk_are_not_too_many(

@@ -21,6 +21,7 @@ from fleet.tracker import Precondition, Tracker
 from fleet.trusted_clock import TrustedClock
 from inventory.uploads import Uploads
 from inventory.workbooks import Workbooks
+from stills.build import StillsPackage
 from store.disk_check import DiskCheck
 from video.streams import Streams
 from web.http.authentication import RequestAuthenticator
@@ -88,9 +89,10 @@ class Monitor:
         return devices, statuses
 
     def end_streams(self) -> None:
-        """End every response that would go on, as the server stops."""
+        """End every response that would go on, and every wait for a still, as the server stops."""
         self.broadcaster.close()
         self.stream_sessions.closing.set()
+        self.packages.find(StillsPackage).stills.stop()
 
     @property
     def redirects(self) -> Mapping[int, int]:
