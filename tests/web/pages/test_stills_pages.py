@@ -201,6 +201,7 @@ def test_all_cameras_at_the_same_hour(studio: Studio) -> None:
     }
     assert "The camera was offline." in sheet["Gate"].text
     assert not sheet["Shed"].find("img")
+    assert "ZIP" not in page.text
     earlier = studio.visit(page.find_one("a", rel="prev")["href"])
     sheet = {
         item.find("b")[0].text: item
@@ -209,6 +210,8 @@ def test_all_cameras_at_the_same_hour(studio: Studio) -> None:
     assert sheet["Gate"].find("img")
     assert sheet["Shed"].find("img")
     assert sheet["Gate"].find("a", href=f"{GATE}?day={today}")
+    (download,) = [link for link in earlier.find("a") if "ZIP" in link.text]
+    assert studio.home.client.get(download["href"]).mimetype == "application/zip"
     later = studio.visit(f"/stills?day={today + timedelta(days=1)}")
     assert "has not begun" in later.text
     assert "Shed" in later.text
