@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 12
 LEAST_AT_ONCE = 4
 """Samples at once with few cameras: some can hang, and keep none of the others."""
+SLOW = 6.0
+"""Seconds after which a sample no longer takes one of these places, as it may hang."""
+MOST_THREADS = 36
 SECONDS_OF_A_SAMPLE = 3.5
 """Of a stream that is opened for it, with a key frame every four seconds."""
 SUSPECTED_WITHIN = 60.0
@@ -53,7 +56,8 @@ class Sampler:
         self._due: dict[int, float] = {}
         """When each camera is to be sampled next, by the timer."""
         self._intervals: dict[int, float] = {}
-        self._flying: set[int] = set()
+        self._flying: dict[int, float] = {}
+        """The samples that are being taken, and since when."""
         self._failed: set[int] = set()
         """Cameras whose last sample failed; it may have waited for its whole time."""
         self._planned_at: float | None = None
@@ -88,29 +92,30 @@ class Sampler:
             Thread(target=self._sample, args=(device,), name="sample", daemon=True).start()
         with self._lock:
             waiting = [at for device, at in self._due.items() if device not in self._flying]
-            is_full = len(self._flying) >= self.most_at_once
-        coming = PLAN_EVERY if is_full else min(waiting, default=now + PLAN_EVERY) - now
+            is_full = not self._free_places(now)
+        coming = 1.0 if is_full else min(waiting, default=now + PLAN_EVERY) - now
         return min(max(coming, 0.05), PLAN_EVERY)
 
     def _next(self, now: float) -> list[int]:
-        """Which samples to begin. Those that failed before get half of the places: cameras that
-        hang keep the others waiting for none."""
-        begun = []
+        """Which samples to begin. Cameras that failed before get half of the places: those that
+        hang keep none of the others waiting."""
+        begun: list[int] = []
         with self._lock:
-            if self._ends:
-                return []
-            due = sorted((at, device) for device, at in self._due.items() if at <= now)
-            for _at, device in due:
-                if len(self._flying) >= self.most_at_once:
+            places = 0 if self._ends else self._free_places(now)
+            failing = self.most_at_once // 2 - len(self._flying.keys() & self._failed)
+            for _at, device in sorted((at, id) for id, at in self._due.items() if at <= now):
+                if len(begun) >= places:
                     break
-                failing = len(self._flying & self._failed)
-                if device in self._flying or (
-                    device in self._failed and failing >= self.most_at_once // 2
-                ):
+                if device in self._flying or (device in self._failed and failing <= 0):
                     continue
-                self._flying.add(device)
+                failing -= device in self._failed
+                self._flying[device] = now
                 begun.append(device)
         return begun
+
+    def _free_places(self, now: float) -> int:
+        quick = sum(now - since < SLOW for since in self._flying.values())
+        return min(self.most_at_once - quick, MOST_THREADS - len(self._flying))
 
     def _sample(self, device: int) -> None:
         """Sample a camera, and note when it is due again."""
@@ -128,7 +133,7 @@ class Sampler:
         is_suspected = bool(course.findings or course.showing)
         with self._lock:
             (self._failed.add if failed else self._failed.discard)(device)
-            self._flying.discard(device)
+            del self._flying[device]
             if device in self._due:
                 now, before = self._timer(), self._due[device]
                 soon = min(interval, SUSPECTED_WITHIN)

@@ -35,6 +35,7 @@ TIMEOUT = 20.0
 GRACE = 15.0
 """Seconds beyond, for measuring and for a way that keeps its limit."""
 NOT_SAMPLED = "Not sampled since Camera Monitor was started."
+INTERNAL = "An internal error occurred."
 STOPPING = "Camera Monitor is stopping."
 TEXTS: Mapping[Fault, str] = MappingProxyType(
     {
@@ -142,15 +143,19 @@ class Sampling:
             raise flight.error
 
     def _fly(self, device: int, flight: _Flight, timeout: float) -> None:
-        watched = self.watched(device)
+        error: NotTaken | None = NotTaken(
+            "An internal error occurred.", "See the log of the server."
+        )
         try:
-            self._run(device, watched, flight, timeout)
-        except NotTaken as error:
-            flight.error = error
-            self.miss(device, error.reason)
+            self._run(device, self.watched(device), flight, timeout)
+            error = None
+        except NotTaken as failed:
+            error = failed
+            self.miss(device, failed.reason)
         finally:
             with self._lock:
                 self._flights.pop(device, None)
+                flight.error = flight.error or error
             flight.is_over.set()
 
     def _run(self, device: int, watched: Watched, flight: _Flight, timeout: float) -> None:

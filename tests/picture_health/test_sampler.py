@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 
 from fleet.pictures import NotOffered, NotTaken
 from fleet.status import ACTIVE, OFFLINE
 from picture_health.measuring import Measuring
-from picture_health.sampler import LEAST_AT_ONCE, PLAN_EVERY, Sampler
+from picture_health.sampler import LEAST_AT_ONCE, MOST_THREADS, PLAN_EVERY, Sampler
 from tests.fleet.reports import seen
 from tests.home import until
 from tests.picture_health.clinic import Clinic, scene
@@ -63,10 +66,10 @@ class Ward(Clinic):
     def busy(self) -> set[int]:
         """The cameras that are being sampled and do not hang."""
         hanging = {id for id, answer in self.answers.items() if answer == self.hang}
-        return self.sampler._flying - hanging
+        return set(self.sampler._flying) - hanging
 
     def hang(self) -> bytes:
-        assert self.freed.wait(30)
+        assert self.freed.wait(300)
         raise NotTaken("The stream was not opened within 20 s.")
 
     freed = Event()
@@ -190,3 +193,39 @@ def test_an_internal_error_does_not_end_the_sampler(
     assert Counter(ward.asked) == {1: 2, 2: 2, 3: 2}
     assert "Internal error while sampling device 1" in caplog.text
     assert ward.health.of(2).state == "healthy"
+
+
+@pytest.mark.torture
+def test_a_large_fleet_with_every_trouble_is_sampled_within_its_memory(make_ward: Any) -> None:
+    ward = make_ward(200, 60)
+    large = as_jpeg(cv2.resize(scene(2).seen(Moment(1), np.random.default_rng(1)), (3264, 2448)))
+    for device in range(1, 201):
+        if device % 10 == 0:
+            ward.answers[device] = ward.hang
+        elif device % 10 == 1:
+            ward.answers[device] = NotTaken("It is dark.")
+        elif device % 10 == 2:
+            ward.answers[device] = b"\xff\xd8 an error text"
+        elif device % 10 == 3:
+            ward.answers[device] = scene(1).jpeg(Moment(2, "black", 1))
+        elif device in (4, 14, 24, 34, 44):
+            ward.answers[device] = large
+    ward.pass_time(120)
+    before = memory()
+    ward.asked.clear()
+    ward.pass_time(600)
+    counts = Counter(ward.asked)
+    assert all(9 <= counts[device] <= 11 for device in range(1, 201) if device % 10 > 3)
+    assert all(counts[device] <= 1 for device in range(10, 201, 10)), "nothing piles up"
+    assert ward.most_at_once <= MOST_THREADS
+    assert {id for id in counts if ward.findings(id)} == set(range(3, 201, 10))
+    assert memory() - before < 40
+
+
+def as_jpeg(picture: Any) -> bytes:
+    return bytes(cv2.imencode(".jpg", picture.astype(np.uint8))[1])
+
+
+def memory() -> float:
+    """MB of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
