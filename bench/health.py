@@ -1,4 +1,4 @@
-"""Picture health: what one sample of a 720p camera costs, decoding apart."""
+"""Picture health: what one sample of a 720p camera costs, and what 200 cameras a minute do."""
 
 import importlib.util
 import sys
@@ -7,13 +7,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.sampled import sampled
 from bench.table import Row
 from picture_health.measuring import Measuring
 
 FRAMES = 200
 
 
-def health(_folder: Path) -> list[Row]:
+def health(folder: Path) -> list[Row]:
     """A 720p picture, measured beside one earlier picture and one reference."""
     if importlib.util.find_spec("cv2") is None:
         print("health needs OpenCV; it is not installed", file=sys.stderr)
@@ -40,12 +41,13 @@ def health(_folder: Path) -> list[Row]:
         Row("health: decoding its JPEG", median(decode), "ms", note="at a quarter of its size"),
         _beside(data, earlier),
         _two_hundred(median(kit) + median(decode)),
+        *sampled(folder),
     ]
 
 
 def _two_hundred(milliseconds: float) -> Row:
     share = 200 * milliseconds / 1000 / 60 * 100
-    return Row("health: 200 samples a minute", share, "% of a core", 8, note="measuring alone")
+    return Row("health: 200 samples a minute, measuring alone", share, "% of a core")
 
 
 def _beside(data: bytes, earlier: list[bytes]) -> Row:

@@ -106,7 +106,7 @@ def _write_fleet(folder: Path, ports: dict[str, int]) -> tuple[list[int], list[i
 # -- what it costs ------------------------------------------------------------------------------
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and its children, those of other sessions too."""
     pids = [pid]
     for known in pids:
@@ -121,7 +121,7 @@ def _family(pid: int) -> list[int]:
 def _cpu(pid: int) -> float:
     """Seconds of CPU of a process and its children that live."""
     ticks = 0
-    for member in _family(pid):
+    for member in family(pid):
         try:
             fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -153,7 +153,7 @@ def idle_share(process: Process) -> float:
 def memory(process: Process) -> float:
     """MB of the monitor and its children, each shared page counted once among its users."""
     total = 0
-    for pid in _family(process.process.pid):
+    for pid in family(process.process.pid):
         try:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except OSError:
