@@ -94,7 +94,7 @@ class Sampler:
             waiting = [at for device, at in self._due.items() if device not in self._flying]
             is_full = not self._free_places(now)
         coming = 1.0 if is_full else min(waiting, default=now + PLAN_EVERY) - now
-        return min(max(coming, 0.05), PLAN_EVERY)
+        return min(max(coming, 0.1), PLAN_EVERY)
 
     def _next(self, now: float) -> list[int]:
         """Which samples to begin. Cameras that failed before get half of the places: those that
