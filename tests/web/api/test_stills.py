@@ -23,6 +23,8 @@ from tests.web.closed import Visitor, body_of, visitors
 from tests.web.still_cameras import HEIGHT, WIDTH, StillCameras, add_cameras
 from web.http import camera_waits
 from web.http.actions import still_archives
+from web.http.actions.stills import may_still
+from web.http.visible_fleet import visible_to
 
 STILLS = "/api/cameras/1/stills"
 
@@ -303,6 +305,16 @@ def test_all_cameras_of_an_hour_are_one_zip_file_of_those_that_one_sees(studio: 
     assert names("Lea") == {"Gate _ left_ a_b"}
     late = studio.ask["Ada"].get(f"/api/stills/archive?day={now.date()}&hour=24")
     assert (late.status_code, "has fewer hours" in late.json["error"]) == (422, True)
+
+
+def test_a_download_ends_with_the_right_to_see_one_of_its_cameras(studio: Studio) -> None:
+    accounts = studio.home.monitor.authenticator.accounts
+    user = accounts.by_name("Lea")
+    person = accounts.snapshot.person(user.id, proof=user.password)
+    visible = visible_to(studio.home.monitor, person)
+    assert may_still(visible, [1])
+    assert not may_still(visible, [1, 2])
+    assert not may_still(visible, [99])
 
 
 def film(studio: Studio, day: date, name: str = "Ada") -> dict[str, Any]:

@@ -21,7 +21,7 @@ from web.http.byte_ranges import attachment, safe_name
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
 from web.http.shapes.stills import ArchiveQuery
-from web.http.visible_fleet import VisibleFleet, visible_fleet
+from web.http.visible_fleet import visible_fleet
 
 MEDIA_TYPE = "application/zip"
 
@@ -77,7 +77,7 @@ def _sent(chosen: Sequence[Still], devices: Mapping[int, Device], name: str) -> 
     response.headers["Accept-Ranges"] = "none"
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Content-Disposition"] = attachment(safe_name(name, ".zip"))
-    return guarded(response, partial(_may_still, visible, list(devices)))
+    return guarded(response, partial(stills.may_still, visible, list(devices)))
 
 
 def _too_large(what: str) -> HttpError:
@@ -100,15 +100,6 @@ def _pieces(entries: Sequence[Entry]) -> Iterator[bytes]:
         return None
 
     return archive(entries, read)
-
-
-def _may_still(visible: VisibleFleet, devices: Sequence[int]) -> bool:
-    """True while the person may see the stills of all these cameras."""
-    # Asked from the thread of the watchdog, which serves no request.
-    now = visible.refreshed()
-    fleet = visible.monitor.tracker.fleet()
-    known = (fleet.devices.get(fleet.redirects.get(id, id)) for id in devices)
-    return now is not None and all(each and now.may("still.view", each) for each in known)
 
 
 def _note(about: str, text: str, key: str) -> None:

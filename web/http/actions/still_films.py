@@ -20,7 +20,7 @@ from web.http.actions.recordings import CHUNKS_AT_ONCE, guarded, library
 from web.http.byte_ranges import attachment, ranged, safe_name
 from web.http.errors import HttpError
 from web.http.monitor import current_monitor
-from web.http.visible_fleet import VisibleFleet, visible_fleet
+from web.http.visible_fleet import visible_fleet
 
 MEDIA_TYPE = "video/mp4"
 CHUNK = 1 << 16
@@ -69,7 +69,7 @@ def send(device: Device, day: date) -> Response:
     response.headers["Content-Disposition"] = disposition.replace("attachment", "inline", 1)
     if request.method != "HEAD":
         stills.note_view(device, day)
-    return guarded(response, partial(_may_still, visible_fleet(), device.id))
+    return guarded(response, partial(stills.may_still, visible_fleet(), [device.id]))
 
 
 def _opened(film: Film) -> BinaryIO:
@@ -86,11 +86,3 @@ def _read(calls: DiskCalls, file: BinaryIO, start: int, end: int) -> Iterator[by
     while start < end and (data := calls.read(partial(file.read, min(CHUNK, end - start)))):
         start += len(data)
         yield data
-
-
-def _may_still(visible: VisibleFleet, id: int) -> bool:
-    """True while the person may see the stills of the camera."""
-    # Asked from the thread of the watchdog, which serves no request.
-    now, fleet = visible.refreshed(), visible.monitor.tracker.fleet()
-    device = fleet.devices.get(fleet.redirects.get(id, id))
-    return now is not None and device is not None and now.may("still.view", device)

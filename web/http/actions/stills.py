@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import partial
@@ -37,7 +37,7 @@ from web.http.shapes.stills import (
     still_hour_json,
     still_json,
 )
-from web.http.visible_fleet import visible_fleet
+from web.http.visible_fleet import VisibleFleet, visible_fleet
 
 MEDIA_TYPE = "image/jpeg"
 KEPT = "private, max-age=86400, immutable"
@@ -194,6 +194,14 @@ def cameras() -> list[Device]:
         and visible.may("still.view", device)
     ]
     return sorted(shown, key=lambda device: natural_key(labels.name_among(device, devices)))
+
+
+def may_still(visible: VisibleFleet, ids: Sequence[int]) -> bool:
+    """True while the person may see the stills of all these cameras."""
+    # Asked from the thread of the watchdog, which serves no request.
+    now, fleet = visible.refreshed(), visible.monitor.tracker.fleet()
+    known = (fleet.devices.get(fleet.redirects.get(id, id)) for id in ids)
+    return now is not None and all(each and now.may("still.view", each) for each in known)
 
 
 # -- showing ---------------------------------------------------------------------------------
