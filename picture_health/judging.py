@@ -134,6 +134,8 @@ def faults_of(sample: Sample, references: Sequence[Reference], limits: Limits) -
         for reference, comparison in zip(references, sample.comparisons[1:], strict=True)
         if comparison is not None
     ]
+    if _is_as_plain_as_a_reference(sample.measures, beside):
+        return frozenset(faults)
     if _is_covered(sample.measures, beside, limits):
         faults.add("covered")
     elif _is_moved(beside, limits.agreement / 2):
@@ -156,6 +158,15 @@ def _is_unchanged(sample: Sample, limits: Limits) -> bool:
         comparison is not None
         and comparison.alive >= ENOUGH_ALIVE
         and comparison.unchanged >= limits.unchanged
+    )
+
+
+def _is_as_plain_as_a_reference(measures: Measures, beside: Beside) -> bool:
+    """A reference without edges, such as an empty wall by night, has nothing to lose or to move: a
+    picture without edges that is as bright fits it."""
+    return measures.edges < ENOUGH_COMPARED and any(
+        reference.measures.edges < ENOUGH_COMPARED and compared.difference <= ALIKE
+        for reference, compared in beside
     )
 
 
@@ -195,9 +206,11 @@ def _is_softened(
     night a few lit edges are all there is, and those of glare are soft in the best picture."""
     if reference.sharpness < SOFT_ITSELF:
         return False
-    most = 1 + (reference.sharpness - 1) * limits.softened * WIDER
+    left = (measures.sharpest - 1) / (reference.sharpness - 1)
+    if left <= limits.softened / 2:
+        return True
     has_kept = compared.sharpness is not None and compared.sharpness > limits.softened
-    return measures.sharpest <= min(most, SHARP) and not has_kept
+    return left <= limits.softened * WIDER and measures.sharpest <= SHARP and not has_kept
 
 
 def _is_moved(beside: Beside, agreement: float) -> bool:

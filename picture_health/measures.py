@@ -45,6 +45,8 @@ NOISE_SHARE = 0.8
 """Of the noise in a pixel, the share that is left after softening, with room to spare."""
 EDGE = 3.0
 """Slope of an edge, in grey levels a pixel, in the softened picture."""
+BLOCK_PIXELS = WIDTH * HEIGHT // (COLUMNS * ROWS)
+"""Of a block of a small picture."""
 EDGE_PIXELS = 12
 """Of a block that has edges."""
 SHARPER = 0.7
@@ -53,10 +55,8 @@ SHARPEST = 0.9
 """The quantile that tells how sharp the sharpest blocks are."""
 SHARPNESS_STEPS = 80
 """In a descriptor, for a sharpness of 1: from 0 to 3 in a byte."""
-SAME_EDGES = 0.3
+SAME_EDGES = 0.4
 """Correlation of the edges of a block in two pictures from which they are in the same places."""
-JUST_THE_SAME = 0.5
-"""Correlation from which nothing but those edges is in the block."""
 LEAST_STEEP = 0.05
 """By which a sharpness above 1 is divided, at least."""
 IN_PLACE = 0.9
@@ -136,6 +136,8 @@ class _View:
     edges: tuple["Grey", "Grey"]
     power: "Grey"
     """Of the edges of each block."""
+    has_edges: "Grey"
+    """Which blocks have edges to compare."""
 
 
 def _descriptor(view: _View) -> bytes:
@@ -252,18 +254,26 @@ def _sharpness(picture: "Grey") -> "Grey":
     strong = (power > EDGE**2).astype(np.float32)
     shares = _means((fine[0] * coarse[0] + fine[1] * coarse[1]) * strong)
     sharpness = shares / np.maximum(_means(power * strong), 1e-6)
-    least = (EDGE_PIXELS - 0.5) / (picture.size / (COLUMNS * ROWS))
-    has_edges = _means(strong) >= least
+    has_edges = _means(strong) >= (EDGE_PIXELS - 0.5) / (4 * BLOCK_PIXELS)
     return np.where(has_edges, np.maximum(sharpness, 1 / SHARPNESS_STEPS), 0.0)
 
 
-def _edges(grey: "Grey", wide: "Grey") -> tuple[tuple["Grey", "Grey"], "Grey"]:
-    """Slopes with twice their angle, and their power in each block. An edge is the same whichever
-    side of it is bright, as by day and in infrared light; where the light of a lamp ends is none.
+def _edges(grey: "Grey", wide: "Grey") -> tuple[tuple["Grey", "Grey"], "Grey", "Grey"]:
+    """Slopes with twice their angle, their power in each block, and which blocks have edges.
+
+    An edge is the same whichever side of it is bright, as by day and in infrared light, and where
+    the light of a lamp ends is none. It counts as much as any other however strong it is, so that
+    flakes of snow and glare do not outweigh what is behind them.
     """
+    import numpy as np
+
     right, down = _slopes(_softened(grey, 1.0) - wide)
-    edges = (right * right - down * down, 2 * right * down)
-    return edges, _means(edges[0] * edges[0] + edges[1] * edges[1])
+    squares = (right * right, down * down)
+    strength = squares[0] + squares[1]
+    weights = 1 / np.maximum(strength, EDGE**2)
+    edges = ((squares[0] - squares[1]) * weights, 2 * right * down * weights)
+    has_edges = _means(strength * strength) > EDGE**4 * EDGE_PIXELS / 2 / BLOCK_PIXELS
+    return edges, _means(edges[0] * edges[0] + edges[1] * edges[1]), has_edges
 
 
 def _slopes(picture: "Grey") -> tuple["Grey", "Grey"]:
@@ -314,10 +324,8 @@ def _kept_sharpness(now: "Grey", then: "Grey") -> float | None:
 
 def _agreement(view: _View, earlier: _View) -> tuple[float, float, "Grey"]:
     """The share of blocks whose edges are in the same places in both, that of blocks compared, and
-    which blocks show just the same edges."""
-
-    limit = EDGE**4 * EDGE_PIXELS / 2 / (WIDTH * HEIGHT / (COLUMNS * ROWS))
-    usable = _inner((view.power > limit) & (earlier.power > limit))
+    which blocks are in the same places."""
+    usable = _inner(view.has_edges & earlier.has_edges)
     if not usable.any():
         return 0.0, 0.0, usable
     correlation = _correlation(view, earlier, (0, 0))
@@ -326,7 +334,7 @@ def _agreement(view: _View, earlier: _View) -> tuple[float, float, "Grey"]:
         moved = _correlation(view, earlier, move)
         if (better := float((moved[usable] > SAME_EDGES).mean())) > share:
             correlation, share = moved, better
-    return share, float(usable.mean()), correlation > JUST_THE_SAME
+    return share, float(usable.mean()), correlation > SAME_EDGES
 
 
 def _correlation(view: _View, earlier: _View, move: tuple[int, int]) -> "Grey":
@@ -334,9 +342,9 @@ def _correlation(view: _View, earlier: _View, move: tuple[int, int]) -> "Grey":
     import numpy as np
 
     first, second = (np.roll(plane, move, axis=(0, 1)) for plane in earlier.edges)
+    power = _means(first * first + second * second) if any(move) else earlier.power
     shared = _means(view.edges[0] * first + view.edges[1] * second)
-    scale = np.maximum(np.sqrt(view.power * earlier.power), 1e-6)
-    correlation: Grey = _inner(shared / scale)
+    correlation: Grey = _inner(shared / np.maximum(np.sqrt(view.power * power), 1e-6))
     return correlation
 
 

@@ -16,7 +16,7 @@ GOOD = Measures(
     edges=0.7,
     sharpest=1.8,
 )
-SOFT = replace(GOOD, sharpness=1.05, sharpest=1.2)
+SOFT = replace(GOOD, sharpness=1.05, sharpest=1.3)
 SAME_VIEW = Comparison(
     alive=0.98,
     unchanged=0.02,
@@ -58,6 +58,8 @@ def sample(
         (sample(SOFT), set()),
         # So are some that the reference does not show.
         (sample(replace(SOFT, sharpest=1.7), beside=SOFTENED), set()),
+        # All that can be seen is much softer, whatever noise makes of a few blocks.
+        (sample(replace(SOFT, sharpest=1.2)), {"blurred"}),
         # Next to nothing is in its old place, and all of it is soft.
         (sample(SOFT, beside=replace(SAME_VIEW, sharpness=None)), {"blurred"}),
         # Too few edges to say how sharp they are.
@@ -101,6 +103,16 @@ def test_without_a_reference_only_a_bare_picture_is_covered_and_none_is_moved() 
     for measures, expected in ((bare, {"covered"}), (replace(bare, layout=40.0), set())):
         pictured = Sample(measures, b"now", (SAME_VIEW,))
         assert faults_of(pictured, [], LIMITS["normal"]) == expected
+
+
+def test_a_picture_as_plain_as_one_of_its_references_is_normal() -> None:
+    """By night an empty wall: the reference by day alone would call it covered."""
+    by_night = Reference(BARE, b"by night")
+    lost = replace(SAME_VIEW, lost=0.95, agreement=0, difference=60)
+    for difference, expected in ((3, set()), (60, {"covered"})):
+        plain = replace(SAME_VIEW, held=0.0, compared=0.0, difference=difference)
+        pictured = Sample(replace(BARE, layout=2), b"now", (SAME_VIEW, lost, plain))
+        assert faults_of(pictured, [REFERENCE, by_night], LIMITS["normal"]) == expected
 
 
 def test_a_reference_that_is_soft_itself_tells_no_blurred_picture() -> None:
