@@ -167,7 +167,7 @@ def _remembered(descriptor: bytes) -> _View:
 
 def _measures(picture: "Grey", view: _View) -> Measures:
     means, sharpness = _inner(_means(picture)), _inner(view.sharpness)
-    brightest = _inner(_blocks(_softened(picture, 1.0)).max(axis=(1, 3)))
+    brightest = _inner(_blocks(_softened(picture, 1.0)).max(axis=1).max(axis=2))
     sharp = sharpness[sharpness > 0]
     return Measures(
         brightness=float(means.mean()),

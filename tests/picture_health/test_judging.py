@@ -122,6 +122,13 @@ def test_a_reference_that_is_soft_itself_tells_no_blurred_picture() -> None:
         assert faults_of(pictured, [reference], LIMITS["normal"]) == expected
 
 
+def test_a_sharp_picture_is_not_blurred_however_sharp_its_reference_is() -> None:
+    sharpest = Reference(replace(GOOD, sharpness=2.4), b"reference")
+    for found, expected in ((1.7, set()), (1.55, {"blurred"})):
+        pictured = sample(replace(GOOD, sharpest=found), beside=SOFTENED)
+        assert faults_of(pictured, [sharpest], LIMITS["normal"]) == expected
+
+
 def test_a_picture_that_is_like_one_of_two_references_is_normal() -> None:
     moved = replace(SAME_VIEW, agreement=0.1)
     references = [REFERENCE, Reference(GOOD, b"by night")]

@@ -11,6 +11,8 @@ from tests.picture_health.scenes import CONDITIONS, Array, Camera, Moment
 
 CHOSEN_ON, JUDGED_ON = range(1, 101), range(101, 401)
 """Seeds of the scenes on which the limits were chosen, and of those that judge them."""
+UNSEEN = range(10_001, 12_501)
+"""Seeds of many more good cameras that judge them, in the torture."""
 BEFORE = 3
 """Good samples before a fault."""
 HEALTHY = 10
