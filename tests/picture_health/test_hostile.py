@@ -42,8 +42,8 @@ def test_what_happens_in_front_of_a_camera_is_no_fault(event: str) -> None:
 @pytest.mark.torture
 @pytest.mark.parametrize("event", EVENTS)
 def test_what_happens_in_front_of_a_hundred_cameras_is_no_fault(event: str) -> None:
-    found = {seed: findings(seed, event) for seed in range(7001, 7101)}
-    assert {seed: faults for seed, faults in found.items() if faults} == {}
+    faults_of_seeds = {seed: findings(seed, event) for seed in range(7001, 7101)}
+    assert {seed: faults for seed, faults in faults_of_seeds.items() if faults} == {}
 
 
 def test_a_frozen_picture_is_found_beside_a_clock_and_a_counter() -> None:

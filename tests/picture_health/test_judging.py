@@ -124,8 +124,8 @@ def test_a_reference_that_is_soft_itself_tells_no_blurred_picture() -> None:
 
 def test_a_sharp_picture_is_not_blurred_however_sharp_its_reference_is() -> None:
     sharpest = Reference(replace(GOOD, sharpness=2.4), b"reference")
-    for found, expected in ((1.7, set()), (1.55, {"blurred"})):
-        pictured = sample(replace(GOOD, sharpest=found), beside=SOFTENED)
+    for sharpness, expected in ((1.7, set()), (1.55, {"blurred"})):
+        pictured = sample(replace(GOOD, sharpest=sharpness), beside=SOFTENED)
         assert faults_of(pictured, [sharpest], LIMITS["normal"]) == expected
 
 
