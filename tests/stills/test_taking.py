@@ -12,9 +12,9 @@ from threading import Event
 import pytest
 from sqlalchemy import Engine
 
-from fleet.pictures import NotOffered, NotTaken
+from fleet.pictures import NotOffered, NotTaken, TakenPicture
 from stills.model import ASKED
-from stills.taking import BROKEN, LOCAL, REST, SNAPSHOT, STREAM
+from stills.taking import BROKEN, LOCAL, REST, SNAPSHOT, STREAM, Way
 from tests.home import until
 from tests.stills.studio import NOON, Studio, jpeg, no_more_threads
 
@@ -98,6 +98,36 @@ def test_no_way_is_tried_once_the_time_is_over(studio: Studio) -> None:
         studio.stills.take(1)
     assert caught.value.reason == "The camera is silent."
     assert studio.asked == [(LOCAL, 1)]
+
+
+def test_a_slow_snapshot_leaves_half_of_the_time_to_the_stream(studio: Studio) -> None:
+    given: list[float] = []
+
+    def noted(way: Way) -> Way:
+        def take(device: int, timeout: float) -> TakenPicture:
+            given.append(timeout)
+            return way.take(device, timeout)
+
+        return Way(way.name, take)
+
+    studio.stills.ways = tuple(noted(way) for way in studio.stills.ways)
+    studio.stills.take(1, 30.0)
+    assert given == [30.0, 15.0, 30.0]
+
+
+def test_no_more_devices_than_the_limit_are_asked_at_once(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stills.taking.MOST_AT_ONCE", 0)
+    with pytest.raises(NotTaken, match="are being taken already") as caught:
+        studio.stills.take(1)
+    assert caught.value.wait
+
+
+def test_a_picture_of_another_size_than_announced_is_no_still(studio: Studio) -> None:
+    studio.answers[STREAM, 1] = jpeg(32, 24)
+    with pytest.raises(NotTaken, match="not the one that was announced"):
+        studio.stills.take(1)
 
 
 def test_where_all_ways_fail_each_reason_is_named(studio: Studio) -> None:
