@@ -86,6 +86,8 @@ def test_a_snapshot_that_rests_is_tried_where_the_stream_fails(studio: Studio) -
     studio.fail(STREAM)
     studio.answers[SNAPSHOT, 1] = jpeg()
     assert studio.stills.take(1).way == SNAPSHOT
+    studio.answers[STREAM, 1] = jpeg()
+    assert studio.stills.take(1).way == SNAPSHOT, "it works again, so it comes first again"
 
 
 def test_no_way_is_tried_once_the_time_is_over(studio: Studio) -> None:

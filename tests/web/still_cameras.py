@@ -25,14 +25,17 @@ def jpeg(number: int) -> bytes:
 
 @dataclass
 class StillCameras:
-    """All cameras of the monitor. `trouble` is why none gives a picture now."""
+    """All cameras of the monitor. `trouble` is why none gives a picture now; `meanwhile` is what
+    happens while a still is being taken."""
 
     clock: Callable[[], datetime]
     trouble: NotTaken | None = None
+    meanwhile: Callable[[], object] = lambda: None
     asked: list[int] = field(default_factory=list)
 
     def take(self, device: int, _timeout: float) -> TakenPicture:
         self.asked.append(device)
+        self.meanwhile()
         if self.trouble is not None:
             raise self.trouble
         data = jpeg(len(self.asked) % 2)

@@ -14,12 +14,13 @@ from zipfile import ZipFile
 import pytest
 from werkzeug.test import TestResponse
 
+from accounts.rights import RULES, Rule
 from fleet.pictures import NotTaken, jpeg_size
 from simulators.panasonic import Camera
 from stills.build import StillsPackage
 from stills.model import HOUR
 from tests.home import Clock, Home
-from tests.web.closed import Visitor, body_of, visitors
+from tests.web.closed import Visitor, body_of, user_named, visitors
 from tests.web.still_cameras import HEIGHT, WIDTH, StillCameras, add_cameras
 from web.http import camera_waits
 from web.http.actions import still_archives
@@ -67,6 +68,7 @@ def module_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 def studio(module_studio: Studio) -> Iterator[Studio]:
     yield module_studio
     module_studio.cameras.trouble = None
+    module_studio.cameras.meanwhile = lambda: None
 
 
 def test_a_still_is_taken_now_and_is_where_its_location_says(studio: Studio) -> None:
@@ -179,6 +181,43 @@ def test_who_sees_one_camera_sees_its_stills_alone(studio: Studio) -> None:
     assert (missing.status_code, "does not exist" in missing.json["error"]) == (404, True)
     assert lea.get(f"{STILLS}/999999").status_code == 404
     assert studio.ask["stranger"].get(f"{STILLS}/newest").status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", STILLS), ("GET", f"{STILLS}/newest?take=1")])
+def test_a_right_that_ends_while_a_still_is_taken_shows_none(
+    studio: Studio, method: str, path: str
+) -> None:
+    accounts = studio.home.monitor.authenticator.accounts
+    lea = user_named(studio.home, "Lea").id
+    (grant,) = accounts.snapshot.grants_of(lea)
+    studio.cameras.meanwhile = lambda: accounts.revoke_grant(lea, grant.id)
+    studio.home.clock.forward(seconds=1)  # type: ignore[attr-defined]
+    answer = studio.ask["Lea"].ask(method, path)
+    accounts.grant(lea, "view", device=1)
+    assert (answer.status_code, answer.mimetype) == (403, "application/json")
+    assert "no longer have permission" in answer.json["error"]
+
+
+def test_a_link_to_a_new_still_needs_the_right_to_take_one(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.take()
+    asked, vera = len(studio.cameras.asked), studio.ask["Vera"]
+    monkeypatch.setitem(RULES, "still.take", Rule("operator", "control"))
+    assert vera.get(f"{STILLS}/newest").status_code == 200
+    for method, path in (("GET", f"{STILLS}/newest?take=1"), ("POST", STILLS)):
+        refused = vera.ask(method, path)
+        assert (refused.status_code, "permission" in refused.json["error"]) == (403, True)
+    assert len(studio.cameras.asked) == asked
+
+
+def test_what_is_wrong_with_all_stills_is_told_to_those_who_see_all_cameras(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeping = studio.home.monitor.packages.find(StillsPackage).keeping
+    monkeypatch.setattr(keeping, "trouble", "Old stills cannot be deleted.")
+    pages = {name: studio.ask[name].get("/stills").text for name in ("Vera", "Lea")}
+    assert [keeping.trouble in page for page in pages.values()] == [True, False]
 
 
 def test_a_still_whose_file_is_gone_says_so(studio: Studio) -> None:
@@ -375,3 +414,12 @@ def test_taking_and_looking_are_in_the_audit_log_once(studio: Studio) -> None:
     looked, took = [line for line in studio.audit() if line.startswith("Gus")]
     assert "Took a still of Gate" in took
     assert "Looked at stills of Gate" in looked
+
+
+def test_small_pictures_and_sizes_alone_are_not_looking(studio: Studio) -> None:
+    still, otto = studio.take(), studio.ask["Otto"]
+    assert otto.get(still["thumbnail"]).status_code == 200
+    assert otto.ask("HEAD", still["url"]).status_code == 200
+    assert not [line for line in studio.audit() if line.startswith("Otto")]
+    otto.get(still["url"])
+    assert [line for line in studio.audit() if line.startswith("Otto: Looked at stills")]
