@@ -23,8 +23,8 @@ LOCAL, CENTRAL, END = Struct("<4s5H3I2H"), Struct("<4s6H3I5H2I"), Struct("<4s4H2
 VERSION, UNIX = 20, 3 << 8
 UTF_8 = 1 << 11
 FILE_MODE = 0o100600 << 16
-FIRST_YEAR = 1980
-"""Where the times of ZIP begin."""
+FIRST_YEAR, LAST_YEAR = 1980, 2107
+"""Between them lie the times of ZIP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +85,7 @@ def _moment(at: datetime) -> tuple[int, int]:
     """Time and date as MS-DOS has them: two seconds are the finest, 1980 the first year."""
     if at.year < FIRST_YEAR:
         return 0, 1 << 5 | 1
+    if at.year > LAST_YEAR:
+        return 0, (LAST_YEAR - FIRST_YEAR) << 9 | 12 << 5 | 31
     time = at.hour << 11 | at.minute << 5 | at.second // 2
     return time, at.year - FIRST_YEAR << 9 | at.month << 5 | at.day

@@ -47,7 +47,7 @@ class StillFiles:
     def opened(self, still: Still) -> int:
         """The descriptor of its picture, for the caller to close. Raises OSError, also where
         something else is in the place of the file."""
-        return _opened(self.path(still))
+        return opened(self.path(still))
 
     def read(self, still: Still) -> bytes:
         """Its picture. Raises OSError."""
@@ -130,7 +130,9 @@ def _make(*folders: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _opened(path: Path) -> int:
+def opened(path: Path) -> int:
+    """The descriptor of a file, for the caller to close. Raises OSError, also where something else
+    is in its place."""
     # Neither a link nor a pipe: they lead away from the folder, or never end.
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -140,7 +142,7 @@ def _opened(path: Path) -> int:
 
 
 def _read(path: Path) -> bytes:
-    with os.fdopen(_opened(path), "rb") as file:
+    with os.fdopen(opened(path), "rb") as file:
         return file.read(LARGEST)
 
 

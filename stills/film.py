@@ -1,6 +1,7 @@
 """Films: the stills of a day of a camera as an MP4, made when somebody asks for it, and kept."""
 
 import logging
+import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from threading import BoundedSemaphore, Event, Lock, Thread
 
 from stills.exif import kept_of
 from stills.film_files import Film, FilmFiles
-from stills.film_making import Cancelled, FilmOrder, NotMade, make_film
+from stills.film_making import LOOK, Cancelled, FilmOrder, NotMade, make_film
 from stills.model import Still
 from stills.shelf import Shelf
 from store.sql import Unreachable
@@ -148,8 +149,12 @@ class Films:
                 is_same_camera=False,
             )
         self._failed.pop((device, work.day), None)
+        try:
+            Thread(target=self._run, args=(device, work), name="film", daemon=True).start()
+        except RuntimeError:
+            text = "This server is too busy to make a time-lapse."
+            raise Busy(text, "Try again in a few minutes.", is_same_camera=False) from None
         self._works[device] = work
-        Thread(target=self._run, args=(device, work), name="film", daemon=True).start()
 
     def cancel(self, device: int, day: date) -> None:
         """Stop making the film of that day, if it is under way."""
@@ -173,8 +178,11 @@ class Films:
             "An internal error occurred.", "See the log of the server."
         )
         try:
-            with self._turns:
+            self._wait(work)
+            try:
                 self._write(device, work)
+            finally:
+                self._turns.release()
             failure = None
         except Cancelled:
             failure = None
@@ -189,6 +197,13 @@ class Films:
                 if self._works.get(device) is work:
                     del self._works[device]
                     self._note(device, work.day, failure)
+
+    def _wait(self, work: _Work) -> None:
+        """Wait until it is the turn of this film. Raises Cancelled."""
+        # Whoever cancels and asks again leaves no thread behind that waits for a turn.
+        while not self._turns.acquire(timeout=LOOK):
+            if work.is_unwanted.is_set():
+                raise Cancelled
 
     def _note(self, device: int, day: date, failure: NotMade | None) -> None:
         if failure is None:
@@ -235,7 +250,7 @@ class Films:
         )
 
     def _orientation(self, still: Still) -> int:
-        with suppress(OSError), self._shelf.path(still).open("rb") as file:
+        with suppress(OSError), os.fdopen(self._shelf.opened(still), "rb") as file:
             return kept_of(file.read(HEAD)).orientation
         return 1
 

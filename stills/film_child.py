@@ -7,9 +7,11 @@ it is a process of its own, with limits: what breaks a decoder ends this process
 Started by its path with `python -I`; it imports nothing of the program.
 """
 
+import errno
 import json
 import os
 import resource
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -48,6 +50,7 @@ ENCODER = {
 }
 """A longer look ahead keeps large frames in memory, and saves little of pictures an hour apart."""
 BT709, LIMITED = 1, 1
+NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def main() -> int:
@@ -112,8 +115,7 @@ class Shaper:
         import av
 
         try:
-            with path.open("rb") as file:
-                picture = _decoded(file.read(MOST_INPUT), self._halvings(longest))
+            picture = _decoded(_read(path), self._halvings(longest))
             return picture and self._shaped(picture, orientation)
         except (OSError, ValueError, MemoryError, av.FFmpegError):
             return None
@@ -158,6 +160,14 @@ class Shaper:
             last = following
         graph.configure()
         return graph
+
+
+def _read(path: Path) -> bytes:
+    """A still. Raises OSError, also where a link or a pipe is in its place."""
+    with os.fdopen(os.open(path, NO_LINK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
+        return file.read(MOST_INPUT)
 
 
 def _decoded(data: bytes, halvings: int) -> Any:

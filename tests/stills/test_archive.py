@@ -83,7 +83,9 @@ def test_stills_of_the_same_second_and_of_the_hour_that_comes_twice_have_names_o
 
 
 def test_a_clock_that_was_not_set_makes_a_file_that_opens() -> None:
-    some = entries(replace(still(1), taken_at=datetime(1970, 1, 1, tzinfo=UTC)))
+    times = [datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 2190)]
+    some = entries(*(replace(still(1), taken_at=at) for at in times))
     with ZipFile(BytesIO(b"".join(archive(some, read)))) as opened:
-        assert opened.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
-        assert opened.namelist() == ["Gate 1970-01-01 01-00-00.jpg"]
+        known = [info.date_time for info in opened.infolist()]
+        assert known == [(1980, 1, 1, 0, 0, 0), (2107, 12, 31, 0, 0, 0)]
+        assert opened.namelist() == [f"Gate {year}-01-01 01-00-00.jpg" for year in (1970, 2190)]

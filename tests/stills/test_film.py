@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from threading import Event
+from threading import enumerate as threads
 from time import monotonic
 from typing import Any
 
@@ -33,7 +34,7 @@ from stills.film_files import Film
 from stills.film_making import Cancelled, FilmOrder, NotMade, make_film
 from stills.model import Still
 from stills.taking import STREAM
-from tests.stills.studio import NOON, Studio, jpeg
+from tests.stills.studio import NOON, Studio, jpeg, no_more_threads
 
 DAY = date(2026, 11, 28)
 SIZE = (160, 90)
@@ -338,6 +339,50 @@ def test_a_film_can_be_cancelled_and_made_again(slow: tuple[Films, Event], studi
     assert settled(films).state == READY
     folder = studio.folder / "stills" / "1" / "films"
     assert [path.name[:1] for path in folder.iterdir()] == ["2"]
+
+
+def test_whoever_cancels_and_asks_again_leaves_no_thread_behind(
+    slow: tuple[Films, Event], studio: Studio
+) -> None:
+    films, _go_on = slow
+    for device in (1, 2, 3):
+        studio.answers[STREAM, device] = jpeg()
+        studio.stills.take(device)
+    day = studio.now.date()
+    films.make(1, day), films.make(2, day)
+    for _time in range(30):
+        films.make(3, day)
+        films.cancel(3, day)
+    until, pause = monotonic() + 30, Event()
+    while (left := [each.name for each in threads()].count("film")) > 2 and monotonic() < until:
+        pause.wait(0.05)
+    assert left == 2
+    assert films.state(1, day).state == MAKING
+
+
+def test_without_another_thread_nothing_is_said_to_be_made(
+    studio: Studio, pictures: Pictures
+) -> None:
+    take(studio, pictures[0])
+    with no_more_threads(), pytest.raises(Busy, match="too busy to make a time-lapse"):
+        studio.films.make(1, DAY)
+    assert film_of(studio).frames == 1
+
+
+def test_what_is_in_the_place_of_a_still_is_not_in_a_film(
+    studio: Studio, pictures: Pictures, tmp_path: Path
+) -> None:
+    stills = take(studio, *pictures[:4])
+    (tmp_path / "other.jpg").write_bytes(pictures[5])
+    paths = [studio.shelf.path(still) for still in stills]
+    for path in paths[:3]:
+        path.unlink()
+    paths[0].symlink_to(tmp_path / "other.jpg")
+    os.mkfifo(paths[1])
+    paths[2].mkdir()
+    film = film_of(studio)
+    assert (film.frames, film.total) == (1, 4)
+    assert shown_in(film, pictures[:8]) == [3]
 
 
 def test_stills_that_are_deleted_meanwhile_are_not_in_a_film(

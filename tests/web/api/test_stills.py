@@ -330,6 +330,24 @@ def test_a_zip_file_has_limits_in_number_and_bytes(
         monkeypatch.undo()
 
 
+def test_what_is_in_the_place_of_a_still_is_not_in_a_zip_file(
+    studio: Studio, tmp_path: Path
+) -> None:
+    shelf = studio.home.monitor.packages.find(StillsPackage).shelf
+    (tmp_path / "secret").write_text("not a picture")
+    for replace in (lambda path: path.symlink_to(tmp_path / "secret"), os.mkfifo, os.mkdir):
+        path = shelf.path(shelf.find(1, studio.take()["id"]))
+        path.unlink()
+        replace(path)
+    day = studio.home.clock().astimezone().date()
+    answer = studio.ask["Ada"].get(f"{STILLS}/archive?day={day}")
+    assert int(answer.headers["Content-Length"]) == len(answer.data)
+    with ZipFile(BytesIO(answer.data)) as opened:
+        texts = [name for name in opened.namelist() if name.endswith(".txt")]
+        assert len(texts) >= 3
+        assert {opened.read(name)[:22] for name in texts} == {b"This still was deleted"}
+
+
 def test_all_cameras_of_an_hour_are_one_zip_file_of_those_that_one_sees(studio: Studio) -> None:
     studio.take()
     studio.take("/api/cameras/2/stills")
@@ -395,6 +413,11 @@ def test_a_time_lapse_is_made_played_in_ranges_and_deleted_with_its_stills(studi
     assert ada.get(ready["url"], headers=tag).headers["ETag"] != whole.headers["ETag"]
     stopped = ada.ask("DELETE", f"{STILLS}/film?day={day}")
     assert body_of(stopped)["state"] == "ready"
+    path = studio.home.monitor.packages.find(StillsPackage).films.state(1, day).film.path
+    for replace in (lambda: path.symlink_to("/etc/hostname"), lambda: os.mkfifo(path)):
+        path.unlink()
+        replace()
+        assert ada.get(ready["url"]).status_code == 404
 
 
 def test_a_day_without_stills_has_no_time_lapse(studio: Studio) -> None:

@@ -1,7 +1,6 @@
 """Download stills as a ZIP file: those of some days of a camera, or of all cameras of one hour."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from fleet import labels
 from fleet.model import Device
 from stills.archive import MOST_BYTES, MOST_STILLS, Entry, archive, entries_of, size_of
 from stills.model import Still
+from video.disk_calls import NotAnswering
 from video.retention import size_text
 from video.server_zone import server_zone
 from web.http.actions import stills
@@ -92,12 +92,15 @@ def _too_large(what: str) -> HttpError:
 def _pieces(entries: Sequence[Entry]) -> Iterator[bytes]:
     if request.method == "HEAD":
         return iter(())
-    calls, paths = library().calls, stills.shelf()
+    calls, files = library().calls, stills.shelf().files
 
     def read(still: Still) -> bytes | None:
-        with suppress(FileNotFoundError, PermissionError, NotADirectoryError):
-            return calls.read(paths.path(still).read_bytes)
-        return None
+        try:
+            return calls.read(partial(files.read, still))
+        except NotAnswering:
+            raise
+        except OSError:
+            return None
 
     return archive(entries, read)
 

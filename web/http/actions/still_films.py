@@ -1,20 +1,20 @@
 """Make the time-lapse of a day of a camera, and play it."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+import os
+from contextlib import ExitStack
 from datetime import date
 from functools import partial
-from typing import BinaryIO
 
 from flask import Response, request
 
 from fleet import labels
 from fleet.model import Device
 from stills.build import StillsPackage
+from stills.files import opened
 from stills.film import Busy, Films, FilmState
 from stills.film_files import Film
 from stills.film_making import NotMade
-from video.disk_calls import DiskCalls
+from video.disk_calls import DiskCalls, NotAnswering
 from web.http.actions import stills
 from web.http.actions.recordings import CHUNKS_AT_ONCE, guarded, library
 from web.http.byte_ranges import attachment, ranged, safe_name
@@ -23,7 +23,6 @@ from web.http.monitor import current_monitor
 from web.http.visible_fleet import visible_fleet
 
 MEDIA_TYPE = "video/mp4"
-CHUNK = 1 << 16
 
 
 def films() -> Films:
@@ -53,16 +52,16 @@ def send(device: Device, day: date) -> Response:
     """The film, or the range of it that was asked for. Raises HttpError (404) before it was made,
     Invalid and NotAnswering."""
     film, calls = films().state(device.id, day).film, library().calls
-    file = None
-    if film is not None:
-        with suppress(FileNotFoundError):
-            file = calls.ask(partial(_opened, film), BinaryIO.close)
-    if film is None or file is None:
-        url = f"/api/cameras/{device.id}/stills/film"
-        raise HttpError(404, f"There is no time-lapse of {day}", f"POST {url} makes one.")
-    read = partial(_read, calls, file)
-    response, _start = ranged(read, film.size, _etag(film), MEDIA_TYPE, CHUNKS_AT_ONCE)
-    response.call_on_close(file.close)
+    with ExitStack() as unsent:
+        file = None if film is None else _opened(calls, film)
+        if film is None or file is None:
+            url = f"/api/cameras/{device.id}/stills/film"
+            raise HttpError(404, f"There is no time-lapse of {day}", f"POST {url} makes one.")
+        unsent.callback(os.close, file)
+        read = partial(stills.pieces, calls, file)
+        size = os.fstat(file).st_size
+        response, _start = ranged(read, size, _etag(film), MEDIA_TYPE, CHUNKS_AT_ONCE)
+        response.call_on_close(unsent.pop_all().close)
     response.headers["Cache-Control"] = "private, no-cache, no-transform"
     name = labels.name_among(device, visible_fleet().devices())[: stills.LONGEST_NAME]
     disposition = attachment(safe_name(name, f" {day}.mp4"))
@@ -72,17 +71,15 @@ def send(device: Device, day: date) -> Response:
     return guarded(response, partial(stills.may_still, visible_fleet(), [device.id]))
 
 
-def _opened(film: Film) -> BinaryIO:
-    return film.path.open("rb")
+def _opened(calls: DiskCalls, film: Film) -> int | None:
+    """The descriptor of its file; None where there is none any more. Raises NotAnswering."""
+    try:
+        return calls.ask(partial(opened, film.path), discard=os.close)
+    except NotAnswering:
+        raise
+    except OSError:
+        return None
 
 
 def _etag(film: Film) -> str:
     return f"{film.digest}-{film.frames}-{film.size}"
-
-
-def _read(calls: DiskCalls, file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
-    """The bytes of an open file, which stays whole when it is deleted meanwhile."""
-    file.seek(start)
-    while start < end and (data := calls.read(partial(file.read, min(CHUNK, end - start)))):
-        start += len(data)
-        yield data

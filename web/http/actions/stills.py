@@ -240,15 +240,15 @@ def _picture(still: Still) -> Response:
         with _as_unreadable(still):
             file = calls.ask(partial(shelf().opened, still), discard=os.close)
         opened.callback(os.close, file)
-        read = partial(_pieces, calls, file)
+        read = partial(pieces, calls, file)
         response, _start = ranged(read, os.fstat(file).st_size, f"{still.id}-full", MEDIA_TYPE)
         response.call_on_close(opened.pop_all().close)
     return response
 
 
-def _pieces(calls: DiskCalls, file: int, start: int, end: int) -> Iterator[bytes]:
-    """The bytes; an end of the connection where the disk does not give them all. Raises
-    ConnectionResetError."""
+def pieces(calls: DiskCalls, file: int, start: int, end: int) -> Iterator[bytes]:
+    """The bytes of an open file; an end of the connection where the disk does not give them all.
+    Raises ConnectionResetError."""
     while start < end:
         size = min(PIECE, end - start)
         try:
