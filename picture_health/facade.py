@@ -31,6 +31,9 @@ LATE = 3
 LATE_SECONDS = 120.0
 """The same for short intervals."""
 FITS = "It shows a picture that you expect."
+NO_LONGER_EXPECTED = "Not sampled since an expected picture was removed."
+WAS_OFF = "Not sampled since picture health was turned on."
+WAS_IN_HOURS = "Not sampled since its expected hours ended."
 OFFLINE = "The camera is offline."
 NOT_A_CAMERA = "Only cameras are sampled."
 RETIRED = "The camera is retired."
@@ -125,16 +128,19 @@ class PictureHealth:
         return settings
 
     def settle(self, device: Device) -> None:
-        """End the findings of a camera that is off, or in its expected hours."""
+        """End the findings of a camera that is off, or in its expected hours. Afterwards its health
+        is unknown until it is sampled again: nobody has seen that it is well."""
         if self.why_off(device):
             self.sampling.end(device.id, FAULTS, {"unknown": True})
+            self.sampling.miss(device.id, WAS_OFF)
         elif self.expected_until(device.id):
             self.sampling.end(device.id, FAULTS)
+            self.sampling.miss(device.id, WAS_IN_HOURS)
 
     def add_reference(
         self, device_id: int, by: str, picture: TakenPicture | None = None
     ) -> KeptPicture:
-        """Say that a picture is normal; None: the picture of now. A finding that it explains ends
+        """Say that a picture is normal; None: take one now. A finding that it explains ends
         at once. Raises Invalid and NotTaken."""
         device = self._device(device_id).id
         if len(self._kept.of(device, "reference")) >= MOST_REFERENCES:
@@ -149,7 +155,7 @@ class PictureHealth:
 
     def expect(self, device_id: int, by: str, picture_id: int | None = None) -> KeptPicture:
         """Say that a picture is not to be reported: one that raised a finding, or None for the
-        picture of now. Its findings end at once. Raises Invalid, NotTaken and NotFound."""
+        newest one. Its findings end at once. Raises Invalid, NotTaken and NotFound."""
         device = self._device(device_id).id
         if len(self._kept.of(device, "expected")) >= MOST_EXPECTED:
             raise Invalid(
@@ -162,13 +168,18 @@ class PictureHealth:
         else:
             made = self._kept.copied(device, picture_id, "expected", by)
         kept = self._kept.add(made)
-        self.sampling.end(device, FAULTS)
+        fits = picture_id is None or self.sampling.shows(device, kept)
+        self.sampling.end(device, FAULTS, fits_expected=fits)
         return kept
 
     def remove_picture(self, device_id: int, picture_id: int) -> KeptPicture:
         """Delete a reference or an expected picture. Raises NotFound, and Invalid for one that
         raised a finding."""
-        return self._kept.remove(self._device(device_id).id, picture_id)
+        device = self._device(device_id).id
+        picture = self._kept.remove(device, picture_id)
+        if picture.kind == "expected" and self.sampling.watched(device).fits_expected:
+            self.sampling.miss(device, NO_LONGER_EXPECTED)
+        return picture
 
     # -- one camera ----------------------------------------------------------------------
 

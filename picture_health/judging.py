@@ -100,14 +100,19 @@ def judged(
     """The course after one more sample, or after one that could not be had (None).
 
     A fault is found after so many samples in a row, and ends after as many that do not show it. A
-    missing sample is no evidence of either, and leaves the health unknown.
+    missing sample is no evidence of either, and leaves the health unknown; nor does a picture end
+    what it cannot show.
     """
     if sample is None:
         return replace(course, health="unknown")
     limits = LIMITS[level]
     faults = faults_of(sample, references, limits)
     showing = {fault: course.showing.get(fault, 0) + 1 for fault in FAULTS if fault in faults}
-    clear = {fault: course.clear.get(fault, 0) + 1 for fault in course.findings - faults}
+    hidden = _hidden(faults, sample)
+    clear = {
+        fault: course.clear.get(fault, 0) + (fault not in hidden)
+        for fault in course.findings - faults
+    }
     ended = {fault for fault, count in clear.items() if count >= limits.in_a_row}
     raised = {fault for fault, count in showing.items() if count >= limits.in_a_row}
     findings = frozenset((course.findings | raised) - ended)
@@ -145,6 +150,25 @@ def faults_of(sample: Sample, references: Sequence[Reference], limits: Limits) -
     elif _is_moved(beside, limits.agreement):
         faults.add("moved")
     return frozenset(faults)
+
+
+HIDES: Mapping[Fault, frozenset[Fault]] = MappingProxyType(
+    {
+        "black": frozenset({"blurred", "covered", "moved"}),
+        "covered": frozenset({"blurred", "moved"}),
+        "blurred": frozenset({"moved"}),
+    }
+)
+"""The faults that a picture with another one cannot show."""
+
+
+def _hidden(faults: frozenset[Fault], sample: Sample) -> frozenset[Fault]:
+    """The faults about which a picture says nothing. By night it can have too few edges to say
+    that a camera shows the view of its references again."""
+    hidden = frozenset[Fault]().union(*(HIDES.get(fault, ()) for fault in faults))
+    beside = [each for each in sample.comparisons[1:] if each is not None]
+    has_edges = any(each.compared >= ENOUGH_COMPARED for each in beside)
+    return hidden if has_edges or not beside else hidden | {"moved"}
 
 
 Beside = Sequence[tuple[Reference, Comparison]]

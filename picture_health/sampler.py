@@ -29,6 +29,8 @@ BACK_WITHIN = 20.0
 PLAN_EVERY = 10.0
 REST = 900.0
 """Seconds for which a device that offers no picture is left alone."""
+BUSY = 5.0
+"""Seconds until the next attempt where the system gives no other thread."""
 GOLDEN = 0.618033988749895
 """Multiples of it lie far apart, however many there are (Weyl's sequence)."""
 
@@ -89,7 +91,10 @@ class Sampler:
         if self._planned_at is None or now >= self._planned_at + PLAN_EVERY:
             self._plan(now)
         for device in self._next(now):
-            Thread(target=self._sample, args=(device,), name="sample", daemon=True).start()
+            try:
+                Thread(target=self._sample, args=(device,), name="sample", daemon=True).start()
+            except RuntimeError:  # The system gives no other thread.
+                self._put_off(device, now + BUSY)
         with self._lock:
             waiting = [at for device, at in self._due.items() if device not in self._flying]
             is_full = not self._free_places(now)
@@ -116,6 +121,12 @@ class Sampler:
     def _free_places(self, now: float) -> int:
         quick = sum(now - since < SLOW for since in self._flying.values())
         return min(self.most_at_once - quick, MOST_THREADS - len(self._flying))
+
+    def _put_off(self, device: int, until: float) -> None:
+        with self._lock:
+            del self._flying[device]
+            if device in self._due:
+                self._due[device] = until
 
     def _sample(self, device: int) -> None:
         """Sample a camera, and note when it is due again."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fleet.model import Device, Facts, Finding, Fleet
-from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size, no_way
+from fleet.pictures import NotOffered, NotTaken, TakenPicture, checked, no_way
 from picture_health import health_rows as rows
 from picture_health.camera_health import SOURCE, KeptPicture, finding_kind
 from picture_health.camera_settings import HealthSettings
@@ -143,16 +143,15 @@ class Sampling:
             raise flight.error
 
     def _fly(self, device: int, flight: _Flight, timeout: float) -> None:
-        error: NotTaken | None = NotTaken(
-            "An internal error occurred.", "See the log of the server."
-        )
+        error: NotTaken | None = NotTaken(INTERNAL, "See the log of the server.")
         try:
             self._run(device, self.watched(device), flight, timeout)
             error = None
         except NotTaken as failed:
             error = failed
-            self.miss(device, failed.reason)
         finally:
+            if error is not None:
+                self.miss(device, error.reason)
             with self._lock:
                 self._flights.pop(device, None)
                 flight.error = flight.error or error
@@ -164,6 +163,8 @@ class Sampling:
             self.newest.keep(device, picture)
             return
         if picture.taken_at == watched.taken_at:
+            if flight.keeps:
+                self.newest.keep(device, picture)
             return  # The same key frame again is no evidence that nothing moves.
         references = self._kept.of(device, "reference")
         expected = self._kept.of(device, "expected")
@@ -191,6 +192,7 @@ class Sampling:
                 self.newest.drop(device)
             self._tell(device, watched, picture, sample)
             self._note_change(device, before, watched.course)
+        self.flush()
 
     def miss(self, device: int, reason: str) -> None:
         """Note that a camera could not be sampled: its health is unknown, what was found stays."""
@@ -207,7 +209,7 @@ class Sampling:
             if left <= 0:
                 break
             try:
-                return _checked(take(device, left))
+                return checked(take(device, left))
             except NotOffered:
                 continue
             except NotTaken as failed:
@@ -223,14 +225,32 @@ class Sampling:
 
     # -- what people change --------------------------------------------------------------
 
-    def end(self, device: int, faults: Collection[Fault], evidence: Facts | None = None) -> None:
-        """End findings of a camera, and what its samples have shown of these faults so far."""
+    def end(
+        self,
+        device: int,
+        faults: Collection[Fault],
+        evidence: Facts | None = None,
+        fits_expected: bool = False,
+    ) -> None:
+        """End findings of a camera, and what its samples have shown of these faults so far.
+        `fits_expected`: its newest sample shows a picture that is expected now."""
         watched = self.watched(device)
         with watched.lock:
             before = watched.course
             watched.course = without(before, faults)
+            watched.fits_expected = watched.fits_expected or fits_expected
             self._clear(device, set(FAULTS) - watched.course.findings, evidence or {})
             self._note_change(device, before, watched.course)
+        self.flush()
+
+    def shows(self, device: int, expected: KeptPicture) -> bool:
+        """True if the newest sample of a camera, which is in memory, shows an expected picture."""
+        newest = self.newest.of(device)
+        try:
+            sample = newest and self.measured(newest, [expected.measured.descriptor])
+        except NotTaken:
+            return False
+        return any(each and is_expected(each) for each in sample.comparisons) if sample else False
 
     # -- findings ------------------------------------------------------------------------
 
@@ -286,12 +306,12 @@ class Sampling:
     # -- the database --------------------------------------------------------------------
 
     def _note_change(self, device: int, before: Course, now: Course) -> None:
-        """Write a course whose counts changed; one that only has a newer picture can wait."""
+        """Note a course to write whose counts changed; one that only has a newer picture can
+        wait. `flush` is for after the lock, as it takes those of other cameras."""
         needed = LIMITS[self._settings.of(device).sensitivity].in_a_row
         if _counts(before, needed) != _counts(now, needed):
             with self._lock:
                 self._changed.add(device)
-            self.flush()
 
     def flush(self) -> None:
         """Write what the database did not take yet."""
@@ -377,12 +397,3 @@ def _counts(course: Course, needed: int) -> object:
     """What of a course is written at once."""
     showing = {fault: min(count, needed) for fault, count in course.showing.items()}
     return course.findings, showing, dict(course.clear)
-
-
-def _checked(picture: TakenPicture) -> TakenPicture:
-    """The picture, if its bytes are one. Raises NotTaken."""
-    try:
-        size = jpeg_size(picture.data)
-    except NotJpeg as error:
-        raise NotTaken(str(error)) from error
-    return replace(picture, width=size[0], height=size[1])

@@ -80,7 +80,6 @@ class Clinic:
         data = answer() if callable(answer) else answer
         if isinstance(data, Exception):
             raise data
-        # A way says what size a picture has; whether that is right is looked at again.
         return TakenPicture(data, 640, 360, self.now, "stream")
 
     def view(self, fault: str = "", seed: int = 1) -> Callable[[], bytes]:

@@ -169,6 +169,18 @@ def test_a_fault_ends_after_as_many_good_samples_in_a_row() -> None:
     assert (ended.health, ended.findings) == ("healthy", frozenset())
 
 
+def test_a_picture_ends_no_fault_that_it_cannot_show() -> None:
+    """Otherwise a camera that was turned would be found again each morning."""
+    moved = sample(beside=replace(SAME_VIEW, agreement=0.1))
+    covered = sample(BARE, beside=replace(SAME_VIEW, lost=0.9))
+    by_night = sample(beside=replace(SAME_VIEW, compared=0.03))
+    for hiding in (sample(BLACK), covered, by_night, sample(SOFT, beside=SOFTENED)):
+        assert "moved" in after(*[moved] * 3, *[hiding] * 5).findings
+        assert after(*[moved] * 3, *[hiding] * 5, *[sample()] * 3).findings == frozenset()
+    assert after(*[covered] * 3, *[sample(BLACK)] * 5).findings == {"covered", "black"}
+    assert after(*[sample(BLACK)] * 3, *[covered] * 3).findings == {"covered"}
+
+
 def test_without_a_newest_sample_the_health_is_unknown_and_never_healthy() -> None:
     assert after().health == "unknown"
     assert after(sample(), None).health == "unknown"

@@ -19,6 +19,7 @@ from tests.fleet.reports import seen
 from tests.home import until
 from tests.picture_health.clinic import Clinic, scene
 from tests.picture_health.scenes import Moment
+from tests.stills.studio import no_more_threads
 
 
 class Ward(Clinic):
@@ -193,6 +194,17 @@ def test_an_internal_error_does_not_end_the_sampler(
     assert Counter(ward.asked) == {1: 2, 2: 2, 3: 2}
     assert "Internal error while sampling device 1" in caplog.text
     assert ward.health.of(2).state == "healthy"
+
+
+def test_samples_are_put_off_while_the_system_gives_no_thread(make_ward: Any) -> None:
+    ward = make_ward(3, 30)
+    with no_more_threads():
+        for _turn in range(40):
+            ward.sampler.turn()
+            ward.forward(seconds=1)
+    assert ward.asked == []
+    ward.pass_time(10)
+    assert Counter(ward.asked) == {1: 1, 2: 1, 3: 1}
 
 
 @pytest.mark.torture

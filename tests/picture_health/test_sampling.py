@@ -15,6 +15,7 @@ from picture_health.newest_pictures import NewestPictures
 from picture_health.sampling import TEXTS, Way
 from store.sql import Unreachable
 from tests.fleet.reports import seen
+from tests.home import until
 from tests.picture_health.clinic import NOON, Clinic, scene
 from tests.picture_health.scenes import Moment
 
@@ -111,6 +112,9 @@ def test_a_camera_that_can_turn_is_off_until_a_person_says_that_it_stays(clinic:
     assert clinic.health.of(1).state == "off"
     clinic.health.set_settings(1, {"mode": "off"})
     assert clinic.health.of(1).reason == "Turned off for this camera."
+    clinic.health.set_settings(1, {"mode": "on"})
+    assert clinic.health.of(1).state == "unknown", "nothing says that it is well now"
+    assert clinic.health.of(1).reason == "Not sampled since picture health was turned on."
 
 
 def test_an_expected_picture_ends_the_finding_now_and_in_future(clinic: Clinic) -> None:
@@ -119,6 +123,7 @@ def test_an_expected_picture_ends_the_finding_now_and_in_future(clinic: Clinic) 
     (raised,) = clinic.health.of(1).faults
     kept = clinic.health.expect(1, "otto", raised.picture_id)
     assert clinic.findings() == {}
+    assert clinic.health.of(1).state == "expected", "at once: the newest sample shows it"
     assert clinic.health.of(1).expected_pictures == (kept,)
     assert clinic.health.picture(1, kept.id).data
     assert clinic.check(5) == "expected"
@@ -130,7 +135,13 @@ def test_an_expected_picture_ends_the_finding_now_and_in_future(clinic: Clinic) 
     clinic.health.expect(1, "otto")
     assert clinic.findings() == {}
     assert clinic.check(4) == "expected"
+    covered = clinic.health.of(1).expected_pictures[1]
+    clinic.health.remove_picture(1, covered.id)
+    assert clinic.health.of(1).state == "unknown", "nobody has seen a good picture"
+    assert clinic.health.of(1).reason == "Not sampled since an expected picture was removed."
+    clinic.check()
     clinic.health.remove_picture(1, kept.id)
+    assert clinic.health.of(1).state == "suspected"
     clinic.answers[1] = clinic.view("black")
     assert clinic.check(3) == "faulty", "it is not expected any more"
     with pytest.raises(Exception, match="raised a finding"):
@@ -165,6 +176,10 @@ def test_nothing_is_judged_in_expected_hours_and_findings_end_when_they_begin(
     assert clinic.check(4) == "expected"
     assert clinic.findings() == {}
     assert clinic.health.newest_picture(1)
+    clinic.health.set_settings(1, {"expected_hours": []})
+    assert clinic.health.of(1).state == "unknown"
+    assert clinic.health.of(1).reason == "Not sampled since its expected hours ended."
+    clinic.health.set_settings(1, {"expected_hours": [night]})
     clinic.forward(hours=17)
     assert clinic.check(2) == "suspected"
     assert clinic.check() == "faulty"
@@ -244,6 +259,9 @@ def test_the_same_key_frame_again_is_no_evidence_that_nothing_moves(clinic: Clin
     clinic.sampling.ways = (take,)
     assert clinic.check(5) == "healthy"
     assert clinic.health.of(1).suspected == ()
+    clinic.sampling.newest.drop(1)
+    clinic.check()
+    assert clinic.health.newest_picture(1), "who checks sees it all the same"
     assert clinic.health.of(1).sampled_at == NOON + timedelta(minutes=1)
 
 
@@ -295,8 +313,36 @@ def test_all_who_ask_meanwhile_get_the_sample_that_is_being_taken(clinic: Clinic
     for thread in threads:
         thread.start()
     assert asked.wait(10)
+    waiting = clinic.sampling._flights[1].is_over._cond._waiters  # type: ignore[attr-defined]
+    until(lambda: len(waiting) == 2, what="the others wait for it")
     goes_on.set()
     for thread in threads:
         thread.join(10)
     assert states == ["healthy"] * 3
-    assert len(clinic.asked) <= 3
+    assert clinic.asked == [1]
+
+
+def test_a_camera_whose_picture_waits_for_the_database_holds_no_other(
+    clinic: Clinic, sqlite_engine: Engine
+) -> None:
+    """Two that wait for each other would wait for ever."""
+
+    def fill(connection: Any, *_others: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    clinic.answers[2] = clinic.view("black", seed=2)
+    event.listen(sqlite_engine, "checkout", fill)
+    assert clinic.check(3, 2) == "faulty"
+    event.remove(sqlite_engine, "checkout", fill)
+    sqlite_engine.dispose()
+    clinic.answers[1] = clinic.view("black")
+    mine, other = (clinic.sampling.watched(device) for device in (1, 2))
+    with other.lock:
+        thread = Thread(target=clinic.health.check, args=(1,))
+        thread.start()
+        until(lambda: mine.sampled_at is not None, what="the first one is sampled")
+        assert mine.lock.acquire(timeout=5)
+        mine.lock.release()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert other.pending == {}
