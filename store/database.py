@@ -4,9 +4,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, event, text
 
+from store.apart import ApartFailed, run_apart
 from store.owner import FileOwner, InUse, ServerOwner
 from store.path_guard import PathGuard
-from store.sql import Unreachable, migrate, open_engine, server_of, translated_errors
+from store.sql import (
+    Damaged,
+    NotCopied,
+    Unreachable,
+    Unwritable,
+    is_current,
+    migrate,
+    open_engine,
+    server_of,
+    translated_errors,
+)
 from store.sqlite_copy import database_file
 
 if TYPE_CHECKING:
@@ -33,10 +44,26 @@ class Database:
         Returns a notice for people when the tables were changed; else an empty text.
         """
         self._lock_database()
-        notice = migrate(self.engine)
+        notice = self._migrated()
         if self._guard is not None:
             self._guard.mark()
         return notice
+
+    def _migrated(self) -> str:
+        """Migrate the tables, and return the notice. Alembic takes 9 MB, which end with a process
+        of their own; no connection may be open in two processes."""
+        if is_current(self.engine):
+            return ""
+        self.engine.dispose()
+
+        def migrated() -> str:
+            self.engine.dispose(close=False)
+            return migrate(self.engine)
+
+        try:
+            return run_apart(migrated, (Unreachable, Unwritable, Damaged, NotCopied))
+        except ApartFailed:
+            raise Unreachable("The SQL database cannot be updated; see the log") from None
 
     def _check(self, *_event: object) -> None:
         if self._guard is not None and (trouble := self._guard.trouble()):

@@ -182,6 +182,12 @@ def long_write(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def is_current(engine: Engine) -> bool:
+    """True if the tables have the newest revision. Raises Unreachable."""
+    with translated_errors(), engine.connect() as connection:
+        return _current_revision(connection) == revisions()[-1]
+
+
 def migrate(engine: Engine) -> str:
     """Migrate the tables to the newest revision. Raises Unreachable.
 

@@ -24,12 +24,13 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 MAX_BYTES = 1 << 20
 API = "/api/", "/v0/api/"
 """How the paths begin of requests of programs, not of pages."""
+# `defer_build` below: a validator is built at its first use, which keeps 2 MB and the start short.
 
 
 class Strict(BaseModel):
     """A request body or query: unknown keys are refused by name, types are not converted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, str_max_length=10_000)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, str_max_length=10_000)
 
 
 class SentBack(BaseModel):
@@ -53,7 +54,7 @@ class SentBack(BaseModel):
 class Query(BaseModel):
     """A query string: everything arrives as text. Unknown keys are refused by name."""
 
-    model_config = ConfigDict(extra="forbid", str_max_length=200)
+    model_config = ConfigDict(defer_build=True, extra="forbid", str_max_length=200)
 
 
 def _written_out(value: object) -> object:
