@@ -54,6 +54,7 @@ BROAD_EXCEPTS = {
     "fleet/history/journal_readers.py": 1,
     "fleet/tracker.py": 2,
     "picture_health/sampler.py": 2,
+    "store/apart.py": 1,
     "stills/taking.py": 1,
     "video/disk_calls.py": 1,
     "video/streams.py": 1,
@@ -63,8 +64,8 @@ BROAD_EXCEPTS = {
 }
 """Around sources, camera libraries, jobs and their clock, the end of each package, connections,
 the deliveries to SQL, the readers of the journal, what one report or one write does to all the
-others, what is told of a stream, the threads that record and that cut responses off, and calls
-whose errors are raised in another thread."""
+others, what is told of a stream, the threads that record and that cut responses off, calls whose
+errors are raised in another thread, and a process whose errors end with it."""
 
 
 def _sources() -> list[Path]:
