@@ -4,12 +4,11 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from threading import Lock
 
 from typing_extensions import Buffer
 
@@ -34,7 +33,6 @@ class StillFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = Lock()
 
     def path(self, still: Still) -> Path:
         """Where the picture is."""
@@ -61,17 +59,19 @@ class StillFiles:
         """Write a picture, in these parts, and return the name of its file. Raises OSError."""
         folder = self.folder / str(device)
         _make(self.folder, folder)
-        with self._lock:
-            name = _free_name(folder, taken_at)
-            _write(folder / name, *data)
-        return name
+        # No lock: one write that hangs on a share would hold up the stills of all cameras.
+        names = _names(taken_at)
+        while True:
+            path = folder / next(names)
+            with suppress(FileExistsError):
+                _write(path, *data, may_replace=False)
+                return path.name
 
     def write_thumbnail(self, still: Still, data: bytes) -> None:
-        """Keep a small picture. Raises OSError."""
+        """Keep a small picture. Raises OSError, also while another one writes it."""
         path = self.thumbnail_path(still)
         _make(path.parent)
-        with self._lock:
-            _write(path, data)
+        _write(path, data, may_replace=True)
 
     def remove(self, device: int, name: str) -> None:
         """Delete a picture and its thumbnail, as far as they exist. Raises OSError."""
@@ -118,11 +118,11 @@ def name_of(taken_at: datetime) -> str:
     return f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03}Z"
 
 
-def _free_name(folder: Path, taken_at: datetime) -> str:
-    """A name that no file has: after a step of the clock a time can come again."""
+def _names(taken_at: datetime) -> Iterator[str]:
+    """The names that a file can have: after a step of the clock a time can come again."""
     stem = name_of(taken_at)
-    names = (f"{stem}-{number}.jpg" if number > 1 else f"{stem}.jpg" for number in count(1))
-    return next(name for name in names if not os.path.lexists(folder / name))
+    yield f"{stem}.jpg"
+    yield from (f"{stem}-{number}.jpg" for number in count(2))
 
 
 def _make(*folders: Path) -> None:
@@ -146,13 +146,17 @@ def _read(path: Path) -> bytes:
         return file.read(LARGEST)
 
 
-def _write(path: Path, *data: Buffer) -> None:
-    """Write a file whole and durably; nothing is left of one that does not fit."""
+def _write(path: Path, *data: Buffer, may_replace: bool) -> None:
+    """Write a file whole and durably; nothing is left of one that does not fit. Raises
+    FileExistsError where another one writes it now, or wrote it."""
     staged = path.with_name(f".{path.name}{STAGED}")
-    staged.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(staged, flags, 0o600)
     try:
-        with os.fdopen(os.open(staged, flags, 0o600), "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
+            # Whoever has the staged file has the name: nobody else can make this file now.
+            if not may_replace and os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, "there is a file of that name")
             for part in data:
                 file.write(part)
             file.flush()

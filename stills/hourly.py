@@ -34,7 +34,9 @@ STEP = 300.0
 LONGEST_GAP = timedelta(days=2)
 """Of a clock that was set forward, the time of which the slots are noted as missed."""
 RETRIES = 4
-"""Attempts at a still within its slot."""
+"""Attempts at a still within its slot, at least."""
+LONGEST_WAIT = 3600.0
+"""Seconds until a still that failed is tried again, at most, also for a daily one."""
 NO_WAY_REST = 3600.0
 """Seconds for which a device that offers no picture is left alone."""
 OFFLINE = "The camera was offline."
@@ -174,7 +176,7 @@ class HourlyStills:
             before = self._attempts.get(due.device)
             if before is None or (before.slot, before.reason) != (due.slot, reason):
                 missed.append(Missed(due.device, due.slot, reason))
-            again = self._timer() + due.seconds / RETRIES
+            again = self._timer() + min(due.seconds / RETRIES, LONGEST_WAIT)
             self._attempts[due.device] = _Attempt(due.slot, again, reason)
         if missed:
             rows.miss(self.engine, missed)

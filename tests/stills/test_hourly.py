@@ -2,6 +2,9 @@
 
 from datetime import date, timedelta
 
+import pytest
+
+from fleet.pictures import NotTaken
 from stills import still_rows
 from stills.hourly import OFFLINE
 from stills.hours import MISSED, NOT_RUNNING, TAKEN
@@ -65,6 +68,61 @@ def test_one_that_fails_is_tried_again_within_its_hour(studio: Studio) -> None:
     assert studio.slots() == [NOON + ONE_HOUR]
     hours = studio.shelf.hours(1, TODAY)[13:15]
     assert [(each.state, each.reason) for each in hours] == [(MISSED, "It is dark."), (TAKEN, "")]
+
+
+def test_a_daily_one_that_fails_is_tried_again_within_the_hour(studio: Studio) -> None:
+    studio.intervals.set(1, 86_400)
+    studio.fail()
+    run_for(studio, 2)
+    assert studio.asked.count((STREAM, 1)) == 2
+
+
+def test_only_a_new_reason_is_written(studio: Studio) -> None:
+    studio.fail()
+    studio.forward(minutes=5)
+    studio.hourly.run()
+    still_rows.forget_missed(studio.engine, NOON + ONE_HOUR)
+    run_for(studio, 0.5)
+    assert reasons(studio) == [], "the same reason is not written again"
+    studio.fail(reason="It is foggy.")
+    run_for(studio, 0.4)
+    assert still_rows.missed_between(studio.engine, [1], NOON, NOON + ONE_HOUR)[0].reason == (
+        "It is foggy."
+    )
+
+
+def test_a_reason_is_kept_as_far_as_the_database_takes_it(studio: Studio) -> None:
+    studio.fail(reason="\0" + "dark " * 100)
+    studio.forward(minutes=5)
+    studio.hourly.run()
+    [missed] = still_rows.missed_between(studio.engine, [1], NOON, NOON + ONE_HOUR)
+    assert missed.reason == ("dark " * 60)[:-1]
+
+
+def test_one_run_takes_some_and_the_next_one_the_others(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stills.hourly.MOST", 1)
+    studio.answers[STREAM, 2] = jpeg()
+    studio.intervals.set(3, 0)
+    studio.forward(minutes=10)
+    assert [studio.hourly.run() for _run in range(3)] == ["1 still taken"] * 2 + [""]
+    assert studio.slots(1) == studio.slots(2) == [NOON]
+
+
+def test_once_the_program_ends_none_is_taken_and_none_is_missed(studio: Studio) -> None:
+    def cut_off() -> NotTaken:
+        studio.hourly.stop()
+        return NotTaken("Camera Monitor is stopping.")
+
+    studio.answers[STREAM, 1] = cut_off
+    studio.forward(minutes=10)
+    studio.hourly.run()
+    assert studio.asked.count((STREAM, 1)) == 1
+    studio.forward(hours=1)
+    studio.hourly.run()
+    assert studio.asked.count((STREAM, 1)) == 1
+    assert still_rows.missed_between(studio.engine, [1], NOON, NOON + 2 * ONE_HOUR) == []
 
 
 def test_an_offline_camera_is_not_asked(studio: Studio) -> None:
@@ -135,6 +193,16 @@ def test_a_clock_that_ran_ahead_marks_what_was_taken_meanwhile(studio: Studio) -
     assert second
     assert (first.clock_known, second.clock_known) == (False, True)
     assert studio.shelf.newest_of_all() == {1: second}
+
+
+def test_a_newest_still_in_memory_is_marked_too(studio: Studio) -> None:
+    studio.intervals.set(1, 0)
+    studio.hourly.run()
+    studio.stills.take(1)
+    assert studio.shelf.newest_of_all()[1].clock_known
+    studio.now += timedelta(days=40)
+    studio.hourly.run()
+    assert not studio.shelf.newest_of_all()[1].clock_known
 
 
 def test_a_machine_that_slept_was_not_set(studio: Studio) -> None:

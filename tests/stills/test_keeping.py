@@ -7,12 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from fleet.pictures import NotTaken
 from stills import still_rows
 from stills.model import Missed, Still
 from stills.taking import STREAM
+from store.sql import Unreachable
 from tests.stills.studio import NOON, Studio, jpeg
 from tests.store.disks import Disks
 
@@ -229,3 +230,23 @@ def test_a_folder_that_cannot_be_written_is_named(studio: Studio) -> None:
     with pytest.raises(NotTaken, match="cannot be saved") as caught:
         studio.stills.take(1)
     assert "MEDIA_DIR" in caught.value.hint
+
+
+def test_nothing_is_left_of_a_still_that_has_no_row(studio: Studio) -> None:
+    with studio.engine.begin() as connection:
+        connection.execute(text("DROP TABLE stills"))
+    with pytest.raises(Unreachable):
+        studio.stills.take(1)
+    assert list((studio.folder / "stills" / "1").iterdir()) == []
+
+
+def test_a_still_gets_the_slot_that_it_has_not_and_keeps_the_one_that_it_has(
+    studio: Studio,
+) -> None:
+    asked, hour = studio.stills.take(1), timedelta(hours=1)
+    assert studio.shelf.newest_of_all()[1].slot is None
+    studio.shelf.give_slot(asked, NOON)
+    given = studio.shelf.newest_of_all()[1]
+    assert (given.id, given.slot) == (asked.id, NOON)
+    studio.shelf.give_slot(given, NOON + hour)
+    assert studio.slots() == [NOON]

@@ -1,9 +1,12 @@
 """Taking a still: the order of ways, one capture for all who ask, and what is kept of it."""
 
 import gc
+import os
 import stat
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -201,14 +204,44 @@ def test_a_still_that_cannot_begin_keeps_no_later_one(studio: Studio) -> None:
     assert studio.stills.take(1).id == 1
 
 
+@contextmanager
+def a_hanging_write(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """The next file that is written hangs until the block ends; the event says that it does."""
+    sync, hangs, may_go = os.fsync, Event(), Event()
+
+    def fsync(file: int) -> None:
+        if not hangs.is_set():
+            hangs.set()
+            assert may_go.wait(20)
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    try:
+        yield hangs
+    finally:
+        may_go.set()
+
+
+def test_a_write_that_hangs_holds_up_no_other_still(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.answers[STREAM, 2] = jpeg()
+    with ThreadPoolExecutor(2) as pool, a_hanging_write(monkeypatch) as hangs:
+        first = pool.submit(studio.stills.take, 1)
+        until(hangs.is_set)
+        assert pool.submit(studio.stills.take, 2).result(10).id == 1
+        second = studio.shelf.files.write(1, NOON, b"of the same time")
+    assert (first.result().name, second) == ("20261128T120000000Z.jpg", "20261128T120000000Z-2.jpg")
+
+
 def test_pictures_that_wait_for_the_disk_are_not_too_many(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stills.taking.MOST_HELD", 1500)
     studio.answers[STREAM, 1] = studio.answers[STREAM, 2] = jpeg() + bytes(1000)
-    with ThreadPoolExecutor(1) as pool, studio.shelf.files._lock:
+    with ThreadPoolExecutor(1) as pool, a_hanging_write(monkeypatch) as hangs:
         first = pool.submit(studio.stills.take, 1)
-        until(lambda: studio.stills._held)
+        until(hangs.is_set)
         with pytest.raises(NotTaken, match="large pictures") as caught:
             studio.stills.take(2)
     assert (first.result().id, caught.value.wait) == (1, 5.0)
