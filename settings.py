@@ -162,7 +162,7 @@ class Settings(BaseSettings):
         le=604_800,
         description=(
             "Seconds between two stills of a camera without its own interval, "
-            "60 or more; 0: none by themselves."
+            "60 or more; 0: no automatic stills."
         ),
     )
     stills_keep_days: int = Field(

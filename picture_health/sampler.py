@@ -96,8 +96,10 @@ class Sampler:
             except RuntimeError:  # The system gives no other thread.
                 self._put_off(device, now + BUSY)
         with self._lock:
-            waiting = [at for device, at in self._due.items() if device not in self._flying]
-            is_full = not self._free_places(now)
+            # Those without a place wait for the end of a sample, which wakes this thread.
+            without_place = self._flying.keys() | (self._failed if self._half_is_full() else set())
+            waiting = [at for device, at in self._due.items() if device not in without_place]
+            is_full = self._free_places(now) <= 0
         coming = 1.0 if is_full else min(waiting, default=now + PLAN_EVERY) - now
         return min(max(coming, 0.1), PLAN_EVERY)
 
@@ -107,16 +109,17 @@ class Sampler:
         begun: list[int] = []
         with self._lock:
             places = 0 if self._ends else self._free_places(now)
-            failing = self.most_at_once // 2 - len(self._flying.keys() & self._failed)
             for _at, device in sorted((at, id) for id, at in self._due.items() if at <= now):
                 if len(begun) >= places:
                     break
-                if device in self._flying or (device in self._failed and failing <= 0):
+                if device in self._flying or (device in self._failed and self._half_is_full()):
                     continue
-                failing -= device in self._failed
                 self._flying[device] = now
                 begun.append(device)
         return begun
+
+    def _half_is_full(self) -> bool:
+        return len(self._flying.keys() & self._failed) >= self.most_at_once // 2
 
     def _free_places(self, now: float) -> int:
         quick = sum(now - since < SLOW for since in self._flying.values())

@@ -138,6 +138,19 @@ def test_cameras_that_hang_delay_no_other(make_ward: Any) -> None:
     assert {device for device in ward.asked if device > 4} == set(range(5, 13))
 
 
+def test_failed_cameras_without_a_place_wait_until_one_is_free(make_ward: Any) -> None:
+    ward = make_ward(4, 60)
+    for device in ward.answers:
+        ward.answers[device] = ward.hang
+        ward.sampler._failed.add(device)
+    ward.pass_time(60, 10)
+    assert len(ward.sampler._flying) == LEAST_AT_ONCE // 2
+    assert ward.sampler.turn() == PLAN_EVERY, "nothing can begin, so no turn comes before its time"
+    ward.sampler._wake.clear()
+    ward.freed.set()
+    until(ward.sampler._wake.is_set, what="the end of a sample wakes the sampler")
+
+
 def test_cameras_that_are_offline_off_or_in_their_hours_are_left_alone(
     make_ward: Any,
 ) -> None:

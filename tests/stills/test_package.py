@@ -9,6 +9,7 @@ import pytest
 from fleet.pictures import NotTaken, TakenPicture
 from settings import BadOption, load
 from simulators.panasonic import Camera
+from stills import still_rows
 from stills.build import StillsPackage
 from stills.taking import LOCAL, Way
 from tests.home import Clock, Home, until
@@ -44,9 +45,16 @@ def test_a_monitor_takes_a_still_of_each_camera_in_each_hour(
         package.stills.take(1)
     folder.rmdir()
     folder.with_name("elsewhere").rename(folder)
+    assert package.shelf.newest_of_all() == {1: still}
     clock.forward(days=31)
     assert package.forget() == "1 still"
+    assert package.shelf.newest_of_all() == {}
     assert not package.shelf.path(still).exists()
+    still_rows.set_interval(package.shelf.engine, 1, 600)
+    writer = home.monitor.journal_writer
+    writer.trouble = "The database was down."
+    writer._report_recovery()
+    assert package.intervals.own(1) == 600, "intervals are read again after an outage"
 
 
 def test_nobody_waits_for_a_still_once_the_server_stops(

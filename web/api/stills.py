@@ -81,7 +81,7 @@ def picture(key: str, id: int) -> Response:
 @needs("still.view")
 @describes(answer=StillIntervalJson, errors=(404,))
 def interval(key: str) -> Response:
-    """Get how often stills of a camera are taken by themselves, and when the next one is due."""
+    """Get how often stills of a camera are taken automatically, and when the next one is due."""
     return json_response(still_intervals.as_json(visible_fleet().device(key)))
 
 
@@ -91,7 +91,7 @@ def interval(key: str) -> Response:
     body=StillIntervalChange, answer=StillIntervalSaved, errors=(403, 404, 422, 503), status=200
 )
 def set_interval(key: str) -> Response:
-    """Set how often stills of a camera are taken by themselves: every so many seconds, never (0),
+    """Set how often stills of a camera are taken automatically: every so many seconds, never (0),
     or as often as for all cameras (null)."""
     device = visible_fleet().device(key)
     still_intervals.change(device, json_body(StillIntervalChange).interval)

@@ -179,7 +179,7 @@ def _film(device: Device, day: date) -> FilmJson | None:
 @bp.post("/cameras/<key>/stills/interval")
 @needs("still.edit")
 def set_interval(key: str) -> Any:
-    """Set how often stills of a camera are taken by themselves."""
+    """Set how often stills of a camera are taken automatically."""
     device, text = visible_fleet().device(key), request.form.get("interval", "")
     if text and not text.isdecimal():
         raise Invalid("The interval is not a number of seconds", "Choose one of the list.")

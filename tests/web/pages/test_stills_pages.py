@@ -1,7 +1,7 @@
 """The pages of stills without script: the newest one, the hours of a day, the contact sheet."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
@@ -10,10 +10,12 @@ import pytest
 from simulators.panasonic import Camera
 from stills import still_rows
 from stills.build import StillsPackage
-from stills.model import HOUR, Missed
+from stills.hours import NONE, TAKEN, Hour
+from stills.model import ASKED, HOUR, Missed, Still
 from tests.home import Clock, Home
 from tests.web.browser import Browser, Element
 from tests.web.still_cameras import StillCameras, add_cameras
+from web.pages import stills
 
 GATE = "/cameras/1/stills"
 
@@ -99,6 +101,23 @@ def test_the_hours_of_today_have_a_still_or_the_reason(studio: Studio) -> None:
     assert not missed.find("img")
     assert "To come" in hours[local(studio, 3)].text
     assert "No still" in hours[local(studio, -5)].text
+
+
+def test_an_hour_shows_the_still_that_was_due_or_else_its_first(studio: Studio) -> None:
+    device, begin = studio.home.device(), studio.home.clock() - timedelta(hours=4)
+    first, second, due = (
+        Still(id, 1, begin, True, "snapshot", 64, 48, 9, f"{id}.jpg", ASKED) for id in (1, 2, 3)
+    )
+    due = replace(due, why=HOUR, slot=begin)
+    for taken, main, others in (
+        ((first, due, second), due, [first, second]),
+        ((first, second), first, [second]),
+        ((), None, []),
+    ):
+        hour = Hour(begin, begin + timedelta(hours=1), TAKEN if taken else NONE, taken)
+        shown = stills._shown_hour(device, 8, hour)
+        assert (shown.shown and shown.shown.still) == main
+        assert [other.still for other in shown.others] == others
 
 
 def test_other_days_are_a_link_away_and_take_nothing(studio: Studio) -> None:

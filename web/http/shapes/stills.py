@@ -92,7 +92,7 @@ class FilmJson(TypedDict):
 
 
 class StillIntervalChange(Strict):
-    """How often stills of a camera are taken by themselves."""
+    """How often stills of a camera are taken automatically."""
 
     interval: int | None = Field(
         description="Seconds, 60 to 604800; 0: never; null: as often as for all cameras."
@@ -100,7 +100,7 @@ class StillIntervalChange(Strict):
 
 
 class StillIntervalJson(TypedDict):
-    """How often stills of a camera are taken by themselves. `interval`: seconds between two, 0 for
+    """How often stills of a camera are taken automatically. `interval`: seconds between two, 0 for
     never; `own`: those of this camera, null where it has the `default`. `next_at`: when the next
     one is due, null if none is."""
 
