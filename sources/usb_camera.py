@@ -85,9 +85,10 @@ def _devices(sys_folder: Path, dev: Path) -> Iterator[VideoDevice]:
 
 
 def _line(path: Path) -> str:
-    """The text of a file in /sys; empty where it does not exist."""
+    """The printable text of a file in /sys, which a device wrote; empty where there is none."""
     with suppress(OSError):
-        return path.read_text(errors="replace").strip()[:100]
+        text = path.read_text(errors="replace")
+        return "".join(filter(str.isprintable, text)).strip()[:100]
     return ""
 
 

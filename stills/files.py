@@ -55,12 +55,15 @@ class StillFiles:
         """Its small picture. Raises OSError."""
         return _read(self.thumbnail_path(still))
 
-    def write(self, device: int, taken_at: datetime, *data: Buffer) -> str:
-        """Write a picture, in these parts, and return the name of its file. Raises OSError."""
+    def write(
+        self, device: int, taken_at: datetime, *data: Buffer, taken: Set[str] = frozenset()
+    ) -> str:
+        """Write a picture, in these parts, and return the name of its file, which is none of those
+        that are `taken`: their files were deleted by somebody. Raises OSError."""
         folder = self.folder / str(device)
         _make(self.folder, folder)
         # No lock: one write that hangs on a share would hold up the stills of all cameras.
-        names = _names(taken_at)
+        names = (name for name in _names(taken_at) if name not in taken)
         while True:
             path = folder / next(names)
             with suppress(FileExistsError):

@@ -133,14 +133,15 @@ class Shelf:
         """Write a file; on a full disk again, after room was made."""
         if trouble := self._prove():
             raise NotTaken(trouble)
+        names = rows.names_at(self.engine, device, taken_at)
         try:
             for _attempt in range(MOST_ROOMS):  # Others can take the room that was made.
                 try:
-                    return self.files.write(device, taken_at, *parts)
+                    return self.files.write(device, taken_at, *parts, taken=names)
                 except OSError as error:
                     if error.errno not in FULL or not self.make_room(sum(map(len, parts))):
                         raise
-            return self.files.write(device, taken_at, *parts)
+            return self.files.write(device, taken_at, *parts, taken=names)
         except OSError as error:
             log.warning("A still cannot be written to %s (%s)", self.files.folder, error.strerror)
             raise NotTaken(

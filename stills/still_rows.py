@@ -3,7 +3,7 @@ for a bad value."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, Table, and_, delete, func, insert, or_, select, union_all, update
@@ -15,6 +15,7 @@ from store.sql import translated_errors
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+MILLISECOND = timedelta(milliseconds=1)
 PART = 500
 """Rows of one statement."""
 LONGEST_REASON = 300
@@ -26,6 +27,8 @@ def add(engine: "Engine", still: Still) -> int:
     del row["id"]
     with translated_errors(), engine.begin() as connection:
         _unmiss(connection, still.device, still.slot)
+        if _is_given(connection, still.device, still.slot):
+            row["slot"] = None
         statement = insert(stills).returning(stills.c.id)
         return int(connection.execute(statement, row | {"notes": [*still.notes]}).scalar_one())
 
@@ -34,6 +37,8 @@ def give_slot(engine: "Engine", still: Still, slot: datetime) -> None:
     """Say that a still, taken for another reason, is the one of that slot."""
     with translated_errors(), engine.begin() as connection:
         _unmiss(connection, still.device, slot)
+        if _is_given(connection, still.device, slot):
+            return
         connection.execute(update(stills).where(stills.c.id == still.id).values(slot=slot))
 
 
@@ -42,6 +47,13 @@ def _unmiss(connection: Any, device: int, slot: datetime | None) -> None:
     if slot is not None:
         row = (column.device == device) & (column.slot == slot)
         connection.execute(delete(missed_stills).where(row))
+
+
+def _is_given(connection: Any, device: int, slot: datetime | None) -> bool:
+    """True if a still of that slot exists already: an hour can come twice."""
+    column = stills.c
+    query = select(column.id).where(column.device == device, column.slot == slot).limit(1)
+    return slot is not None and connection.execute(query).first() is not None
 
 
 def miss(engine: "Engine", missed: Sequence[Missed]) -> None:
@@ -172,6 +184,18 @@ def times(engine: "Engine", devices: Sequence[int]) -> list[datetime]:
 def names(engine: "Engine", device: int) -> set[str]:
     """The names of the files of a device, under this number."""
     query = select(stills.c.name).where(stills.c.device == device)
+    with translated_errors(), engine.connect() as connection:
+        return set(connection.execute(query).scalars())
+
+
+def names_at(engine: "Engine", device: int, taken_at: datetime) -> set[str]:
+    """The names of the files of a device, under this number, that were taken at that time or in the
+    same millisecond."""
+    column = stills.c
+    since = taken_at.replace(microsecond=taken_at.microsecond // 1000 * 1000)
+    query = select(column.name).where(
+        column.device == device, column.taken_at >= since, column.taken_at < since + MILLISECOND
+    )
     with translated_errors(), engine.connect() as connection:
         return set(connection.execute(query).scalars())
 

@@ -16,6 +16,8 @@ from video.mp4_fragments import NO_KEY, Scan, opened, read_at
 
 log = logging.getLogger(__name__)
 CHILD = Path(__file__).with_name("thumbnail_child.py")
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+"""All that the child knows of the monitor's environment, which holds secrets."""
 WIDTH = 320
 TIMEOUT = 10.0
 AT_ONCE = 2
@@ -135,7 +137,12 @@ def _made_by_child(data: bytes, name: str, width: int = WIDTH) -> bytes | None:
     command = [sys.executable, "-I", str(CHILD), str(width)]
     try:
         result = subprocess.run(  # nosec B603 (no shell, and nothing of a request in it)
-            command, input=data, capture_output=True, timeout=TIMEOUT, check=False
+            command,
+            env=ENVIRONMENT,
+            input=data,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         log.info("No thumbnail of %s: %s", name, type(error).__name__)

@@ -34,6 +34,17 @@ def test_a_usb_camera_is_found_by_its_serial_number_and_gives_a_picture(
     assert (picture.width, picture.height, picture.way) == (1280, 720, "usb")
 
 
+def test_what_cannot_be_printed_is_not_in_the_key_or_the_name(computer: Computer) -> None:
+    computer.plug_in(
+        "video0", "1-1.2", serial="4A\u202e1C\x1b[2J\x07\ufffe", title="\u2066HD\x9b Cam"
+    )
+    computer.plug_in("video2", "1-1.3", serial="\u200f\x01")
+    computer.show({"video0": COLOURS, "video2": COLOURS})
+    assert listed(computer) == ["usb:046d:0825:4A1C[2J", "usb:046d:0825@1-1.3"]
+    assert [report.name for report in discovered(computer)[:-1]] == ["HD Cam", "HD Webcam"]
+    assert computer.cameras("usb:046d:0825:4A1C[2J").capture(1, 30).width == 1280
+
+
 def test_cameras_with_the_same_serial_number_are_known_by_their_ports(computer: Computer) -> None:
     for number, port in ((0, "1-1.2"), (2, "1-1.3")):
         computer.plug_in(f"video{number}", port, serial="SN0001")

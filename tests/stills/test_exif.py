@@ -17,6 +17,7 @@ from stills.shelf import FAILED_REST, Shelf
 from stills.taking import STREAM
 from tests.home import until
 from tests.stills.studio import BERLIN, SCAN, Studio, frame, jpeg
+from video import thumbnails
 from video.thumbnails import small_jpeg
 
 TAKEN_AT = datetime(2026, 11, 28, 14, 5, 0, 123_456, tzinfo=UTC).astimezone(BERLIN)
@@ -106,6 +107,18 @@ def test_damaged_metadata_of_a_camera_is_left_out(segment: bytes) -> None:
 def shelf(studio: Studio) -> Shelf:
     studio.shelf._make_thumbnail = small_jpeg
     return studio.shelf
+
+
+def test_the_process_that_makes_thumbnails_knows_no_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@db/monitor")
+    written = tmp_path / "environment"
+    child = tmp_path / "child.py"
+    child.write_text(f"import os\nopen({str(written)!r}, 'w').write(' '.join(os.environ))\n")
+    monkeypatch.setattr(thumbnails, "CHILD", child)
+    assert small_jpeg(b"a picture") is None
+    assert set(written.read_text().split()) <= {"PATH", "LANG", "LC_CTYPE"}
 
 
 def test_a_thumbnail_is_made_by_a_process_and_kept(studio: Studio, shelf: Shelf) -> None:

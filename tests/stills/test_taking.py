@@ -315,6 +315,19 @@ def test_two_stills_of_one_time_have_two_files(studio: Studio) -> None:
     assert studio.stills.take(1) == studio.shelf.newest(1)
 
 
+def test_a_time_that_comes_again_is_no_fault_of_the_database(studio: Studio) -> None:
+    first = studio.stills.take(1, slot=NOON)
+    studio.shelf.path(first).unlink()
+    studio.now = NOON + timedelta(microseconds=900)
+    second = studio.stills.take(1, slot=NOON)
+    assert (second.name, studio.shelf.find(1, second.id).slot) == (
+        "20261128T120000000Z-2.jpg",
+        None,
+    )
+    studio.shelf.give_slot(replace(second, slot=None), NOON)
+    assert [each.slot for each in studio.shelf.latest(1, 9)] == [None, NOON]
+
+
 def test_a_time_from_an_unset_clock_is_marked(studio: Studio) -> None:
     studio.now = NOON - timedelta(days=56 * 365)
     assert not studio.stills.take(1).clock_known
