@@ -35,10 +35,10 @@ NO_LONGER_EXPECTED = "Not sampled since an expected picture was removed."
 WAS_OFF = "Not sampled since picture health was turned on."
 WAS_IN_HOURS = "Not sampled since its expected hours ended."
 OFFLINE = "The camera is offline."
-NOT_A_CAMERA = "Only cameras are sampled."
+NOT_A_CAMERA = "Only cameras have picture health."
 RETIRED = "The camera is retired."
 TURNED_OFF = "Turned off for this camera."
-TURNS = "Turned off by itself: the camera can turn. Turn it on if it stays where it is."
+TURNS = "Off because the camera can turn (PTZ). Turn it on if the camera stays in one position."
 NO_INTERVAL = "PICTURE_HEALTH_INTERVAL is 0, and this camera has no interval of its own."
 
 

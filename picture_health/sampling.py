@@ -40,10 +40,10 @@ STOPPING = "Camera Monitor is stopping."
 TEXTS: Mapping[Fault, str] = MappingProxyType(
     {
         "black": "its picture is black",
-        "frozen": "its picture is frozen: nothing in it changes but the time",
+        "frozen": "its picture is frozen: nothing but the time changes",
         "blurred": "its picture is blurred",
         "covered": "its lens is covered, or its picture shows nothing",
-        "moved": "it shows something else than its reference picture: it was moved or turned",
+        "moved": "it no longer shows the view of its reference picture: it was moved or turned",
     }
 )
 FAULT_OF = {finding_kind(fault): fault for fault in FAULTS}

@@ -8,7 +8,7 @@ import { sentences } from "./toast.js";
 const DONE = {
   check: "Checked.",
   normal: "Reference set.",
-  expected: "Saved. Pictures like this one are not reported.",
+  expected: "Saved. Similar pictures are not reported.",
   remove: "Removed.",
 };
 

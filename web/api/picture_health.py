@@ -53,7 +53,7 @@ def change(key: str) -> Response:
 @needs("health.edit")
 @describes(answer=HealthDone, errors=(404, 409, 503))
 def check(key: str) -> Response:
-    """Take a picture of the camera now, and judge it."""
+    """Take a picture of the camera now and check it."""
     picture_health.check(visible_fleet().device(key))
     return _done(key)
 
@@ -62,7 +62,7 @@ def check(key: str) -> Response:
 @needs("health.edit")
 @describes(body=NewReference, answer=HealthDone, errors=(404, 409, 422, 503), status=201)
 def add_reference(key: str) -> Response:
-    """Call a picture normal: that of now, or a still. Later ones are compared with it."""
+    """Set a reference: a picture taken now, or a still. Later pictures are compared with it."""
     device, body = visible_fleet().device(key), json_body(NewReference)
     picture_health.add_reference(device, body.still)
     return _done(key, 201)
@@ -72,7 +72,7 @@ def add_reference(key: str) -> Response:
 @needs("health.edit")
 @describes(body=NewExpected, answer=HealthDone, errors=(404, 409, 422, 503), status=201)
 def expect(key: str) -> Response:
-    """Expect a picture: that of now, or one that is kept. Pictures like it are not reported."""
+    """Add an expected picture: the newest, or one that is kept. Similar ones are not reported."""
     device, body = visible_fleet().device(key), json_body(NewExpected)
     picture_health.expect(device, body.picture)
     return _done(key, 201)

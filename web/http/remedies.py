@@ -93,12 +93,12 @@ FINDING_REMEDIES = {
     ),
     "picture.black": (
         "Picture is black",
-        "Check the lighting, its infrared light, a privacy mode, and whether it is covered.",
+        "Check the lighting, the infrared light, the privacy mode, and the lens for a cover.",
     ),
     "picture.frozen": (
         "Picture is frozen",
-        "Restart the camera. If it repeats its last picture by design, as battery cameras do, say "
-        "so in its picture health.",
+        "Restart the camera. If it repeats its last picture by design, as battery cameras do, turn "
+        "on “Still source” in its picture health.",
     ),
     "picture.blurred": (
         "Picture is blurred",
@@ -107,8 +107,8 @@ FINDING_REMEDIES = {
     ),
     "picture.covered": (
         "Lens is covered",
-        "Look at the camera on site. If it shows this by plan, say in its picture health that the "
-        "picture is expected.",
+        "Look at the camera on site. If this is intended, mark the picture as expected in its "
+        "picture health.",
     ),
     "picture.moved": (
         "Camera was moved",

@@ -109,7 +109,7 @@ GROUPS: Sequence[tuple[str, str, Mapping[str, str]]] = (
         "health.",
         {
             "health.viewed": "Picture health viewed",
-            "health.checked": "Picture judged",
+            "health.checked": "Picture checked",
             "health.changed": "Picture health changed",
             "health.reference": "Reference picture set",
             "health.expected": "Expected picture set",

@@ -24,21 +24,21 @@ from web.pages.health_view import view_of
 
 bp = Blueprint("picture_health_pages", __name__)
 MODES = {
-    "auto": "Automatic: on, but off for a camera that is known to turn (PTZ)",
+    "auto": "Automatic: on, except for cameras that can turn (PTZ)",
     "on": "On",
     "off": "Off",
 }
 LEVELS = {
-    "low": "Low: only plain faults, found later",
+    "low": "Low: obvious faults only, reported later",
     "normal": "Normal",
-    "high": "High: also weak faults, found earlier",
+    "high": "High: weak faults too, reported earlier",
 }
 INTERVALS = (30, 60, 300, 900, 3600, 86400)
 """Seconds between two samples, of which a person chooses."""
 DONE = {
     "check": "Checked.",
     "normal": "Reference set.",
-    "expected": "Saved. Pictures like this one are not reported.",
+    "expected": "Saved. Similar pictures are not reported.",
     "remove": "Removed.",
     "save": "Settings saved.",
 }

@@ -211,7 +211,7 @@ def test_a_camera_that_shows_another_picture_is_found_with_three_pictures(
     expect(page.locator("#state-title")).to_have_text("Unknown")
     press(page, "Check now", "Checked.")
     expect(page.locator("#state-title")).to_have_text("No fault found")
-    press(page, "Use the picture of now", "Reference set.")
+    press(page, "Use current picture", "Reference set.")
     expect(page.locator("#health .health-kept img")).to_have_count(1)
     gate.show("white")
     press(page, "Check now", "Checked.")
@@ -230,7 +230,7 @@ def test_a_camera_that_shows_another_picture_is_found_with_three_pictures(
     details.get_by_role("link", name="Compare its pictures").click()
     expect(details.locator(".health-fault")).to_have_count(1)
     assert overflow(page) <= 0
-    press(page, "Expected: do not report", "Saved. Pictures like this one are not reported.")
+    press(page, "Expected: do not report", "Saved. Similar pictures are not reported.")
     expect(card).to_have_count(0)
     press(page, "Check now", "Checked.")
     expect(page.locator("#state-title")).to_have_text("Expected")

@@ -96,7 +96,7 @@ def check(device: Device) -> None:
         )
     _taking(device, lambda: registry().check(device.id, TIMEOUT))
     if RECENT.is_new(actor_name(), "health.checked", str(device.id)):
-        _note("checked", device, "Judged the picture of {}")
+        _note("checked", device, "Checked the picture of {}")
 
 
 def change(device: Device, changes: Mapping[str, Any]) -> None:
@@ -110,21 +110,21 @@ def change(device: Device, changes: Mapping[str, Any]) -> None:
 
 
 def add_reference(device: Device, still: int | None) -> None:
-    """Make a still, or the picture of now, a reference. Raises HttpError and Invalid."""
+    """Make a still, or a picture taken now, a reference. Raises HttpError and Invalid."""
     picture = _picture_of(device, still) if still is not None else None
     _taking(device, lambda: registry().add_reference(device.id, actor_name(), picture))
     _note("reference", device, "Set a reference picture of {}")
 
 
 def expect(device: Device, picture: int | None) -> None:
-    """Expect the picture with this number, or that of now. Raises HttpError and Invalid."""
+    """Expect the picture with this number, or the newest one. Raises HttpError and Invalid."""
     _taking(device, lambda: registry().expect(device.id, actor_name(), picture))
     _note("expected", device, "Set an expected picture of {}")
 
 
 def remove(device: Device, picture: int) -> None:
     registry().remove_picture(device.id, picture)
-    _note("removed", device, "Deleted a picture of picture health of {}")
+    _note("removed", device, "Deleted a reference or expected picture of {}")
 
 
 def _picture_of(device: Device, id: int) -> TakenPicture:
@@ -188,4 +188,4 @@ def _sent(device: Device, data: bytes, tag: str, at: str, caching: str) -> Respo
 def note_view(device: Device) -> None:
     """Write to the audit log that somebody looks at the pictures of a camera."""
     if RECENT.is_new(actor_name(), "health", str(device.id)):
-        _note("viewed", device, "Looked at picture health of {}")
+        _note("viewed", device, "Viewed picture health of {}")

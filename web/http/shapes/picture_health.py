@@ -63,13 +63,13 @@ def _hours(line: HealthHours) -> ExpectedHours:
 
 
 class NewReference(Strict):
-    """What becomes a reference: a still, or without one the picture of now."""
+    """What becomes a reference: a still, or without one a picture taken now."""
 
     still: int | None = Field(None, ge=1, le=HIGHEST_ID)
 
 
 class NewExpected(Strict):
-    """What is expected: a picture that is kept, or without one the picture of now."""
+    """What is expected: a picture that is kept, or without one the newest."""
 
     picture: int | None = Field(None, ge=1, le=HIGHEST_ID)
 
