@@ -234,8 +234,9 @@ def test_a_folder_that_cannot_be_written_is_named(studio: Studio) -> None:
 
 def test_nothing_is_left_of_a_still_that_has_no_row(studio: Studio) -> None:
     with studio.engine.begin() as connection:
-        connection.execute(text("DROP TABLE stills"))
-    with pytest.raises(Unreachable):
+        refused = "BEFORE INSERT ON stills BEGIN SELECT RAISE(ABORT, 'full'); END"
+        connection.execute(text(f"CREATE TRIGGER refused {refused}"))
+    with pytest.raises(Unreachable, match="full"):
         studio.stills.take(1)
     assert list((studio.folder / "stills" / "1").iterdir()) == []
 
