@@ -3,28 +3,55 @@
 import ipaddress
 import time
 from collections.abc import Callable
+from functools import cache, cached_property
 from threading import Lock
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from typing import TYPE_CHECKING
 
 from accounts import names
 
-PER_ACCOUNT = RateLimitItemPerMinute(10, 5)
-PER_ADDRESS = RateLimitItemPerMinute(60, 5)
-"""Tries within five minutes."""
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.storage import MemoryStorage
+    from limits.strategies import MovingWindowRateLimiter
+
 MAX_WAIT = 300
 MAX_KEYS = 10_000
 
 
+@cache
+def per_account() -> "RateLimitItem":
+    """Tries of an account within five minutes."""
+    from limits import RateLimitItemPerMinute
+
+    return RateLimitItemPerMinute(10, 5)
+
+
+@cache
+def per_address() -> "RateLimitItem":
+    """Tries from an address, or from an IPv6 network, within five minutes."""
+    from limits import RateLimitItemPerMinute
+
+    return RateLimitItemPerMinute(60, 5)
+
+
 class Limiter:
-    """Counter of login attempts by account and by address; a success clears its account."""
+    """Counter of login attempts by account and by address; a success clears its account. The
+    library is loaded for the first attempt."""
 
     def __init__(self) -> None:
-        self._storage = MemoryStorage()
-        self._limiter = MovingWindowRateLimiter(self._storage)
         self._lock = Lock()
+
+    @cached_property
+    def _storage(self) -> "MemoryStorage":
+        from limits.storage import MemoryStorage
+
+        return MemoryStorage()
+
+    @cached_property
+    def _limiter(self) -> "MovingWindowRateLimiter":
+        from limits.strategies import MovingWindowRateLimiter
+
+        return MovingWindowRateLimiter(self._storage)
 
     def wait(self, name: str, address: str) -> int:
         """Count one attempt and return 0 if it is allowed, else the seconds to wait."""
@@ -39,8 +66,8 @@ class Limiter:
 
     def _seconds(self, try_limit: Callable[..., bool], name: str, address: str) -> int:
         keys = (
-            (PER_ADDRESS, "address", _network_of(address)),
-            (PER_ACCOUNT, "account", names.key_of(name)),
+            (per_address(), "address", _network_of(address)),
+            (per_account(), "account", names.key_of(name)),
         )
         for limit, kind, key in keys:
             if not try_limit(limit, kind, key):
@@ -58,7 +85,7 @@ class Limiter:
 
     def succeeded(self, name: str) -> None:
         with self._lock:
-            self._clear(PER_ACCOUNT.key_for("account", names.key_of(name)))
+            self._clear(per_account().key_for("account", names.key_of(name)))
 
     def _clear(self, key: str) -> None:
         with self._storage.locks[key]:  # the library's own thread tidies up under it
