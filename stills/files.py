@@ -90,15 +90,18 @@ class StillFiles:
             return sorted(int(name) for name in names if _DEVICE.fullmatch(name))
         return []
 
-    def remove_strays(self, device: int, known: Set[str], before: datetime) -> int:
-        """Delete what a crash left behind: files of no still, last written before then. Return
-        their number."""
+    def remove_strays(
+        self, device: int, known: Set[str], torn_before: datetime, whole_before: datetime
+    ) -> int:
+        """Delete files of no still: those that a crash left half written, and whole ones, each if
+        last written before then. Return their number."""
         number = 0
         folder = self.folder / str(device)
         for place in filter(_is_folder, (folder, folder / THUMBNAILS)):
             with suppress(OSError):
                 for path in list(place.iterdir()):
                     is_stray = _OURS.fullmatch(path.name) and path.name not in known
+                    before = torn_before if path.name.endswith(STAGED) else whole_before
                     if is_stray and _is_older(path, before):
                         path.unlink(missing_ok=True)
                         number += 1

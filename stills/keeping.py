@@ -28,6 +28,7 @@ MAX_ROUNDS = 100
 CALM = 86_400.0
 """Seconds after which an early deletion is no longer told."""
 STRAY_AGE = timedelta(hours=1)
+"""Of a file of no still, before it is deleted: a younger one may be about to have a row."""
 
 
 class Disk(NamedTuple):
@@ -92,6 +93,8 @@ class StillKeeping:
         size -= self.films.free(size)
         if size <= 0:
             return "Time-lapses deleted"
+        if lacking > 0 and (strays := self._remove_strays(STRAY_AGE)):
+            return f"{counted(strays, 'file')} of no still deleted"
         with self._turn:
             freed = self._free(size)
         limit = (
@@ -129,16 +132,19 @@ class StillKeeping:
             if not gone.number:
                 break
             number += gone.number
-        self._remove_strays()
+        self._remove_strays(timedelta(days=self._keep_days))
         return counted(number, "still") if number else ""
 
-    def _remove_strays(self) -> None:
+    def _remove_strays(self, age: timedelta) -> int:
+        """Delete what a crash left behind, and whole files of no still that are older than that;
+        their number. A database that was restored from a backup does not know the newest stills."""
         # By the clock of the disk, which is that of the files: ours can be set.
-        before = datetime.now(UTC) - STRAY_AGE
+        now, number = datetime.now(UTC), 0
         for device in self._files.devices():
             known = rows.names(self._engine, device)
-            self._files.remove_strays(device, known, before)
-        self.films.remove_strays(before)
+            number += self._files.remove_strays(device, known, now - STRAY_AGE, now - age)
+        self.films.remove_strays(now - STRAY_AGE)
+        return number
 
     def _free(self, size: int) -> Deleted:
         """Delete the oldest stills until so many bytes are free."""

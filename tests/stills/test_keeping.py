@@ -3,7 +3,7 @@
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -88,13 +88,44 @@ def test_what_a_crash_left_behind_goes_and_nothing_else(studio: Studio) -> None:
     fresh = folder / "20261128T110002000Z.jpg"
     for path in (*strays, fresh):
         path.write_bytes(b"half a pict")
-    for path in strays:
-        os.utime(path, (1e9, 1e9))
+    two_hours_ago = (datetime.now(UTC) - timedelta(hours=2)).timestamp()
+    os.utime(strays[0], (1e9, 1e9))
+    os.utime(strays[1], (two_hours_ago, two_hours_ago))
     os.utime(studio.shelf.path(still), (1e9, 1e9))
     studio.keeping.forget()
     assert [path.exists() for path in strays] == [False, False]
     assert fresh.exists()
     assert kept(studio, [still]) == [True]
+
+
+def take_unknown(studio: Studio, days: float) -> tuple[Still, Path]:
+    """A still, and the file of another one that a restored database does not know; it was written
+    so many days ago."""
+    still, unknown = studio.stills.take(1), studio.stills.take(1)
+    still_rows.remove(studio.engine, [unknown.id])
+    path = studio.shelf.path(unknown)
+    at = (datetime.now(UTC) - timedelta(days=days)).timestamp()
+    os.utime(path, (at, at))
+    return still, path
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(29, True), (31, False)])
+def test_stills_that_a_restored_database_does_not_know_stay_for_their_days(
+    studio: Studio, days: float, is_kept: bool
+) -> None:
+    still, path = take_unknown(studio, days)
+    studio.keeping.forget()
+    assert (path.exists(), kept(studio, [still])) == (is_kept, [True])
+
+
+def test_on_a_full_disk_files_of_no_still_go_first(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still, path = take_unknown(studio, 1)
+    monkeypatch.setattr("stills.keeping.FREE_SHARE", 1.0)
+    monkeypatch.setattr("stills.keeping.FREE_MOST", 1 << 60)
+    assert studio.keeping.run() == "1 file of no still deleted"
+    assert (path.exists(), kept(studio, [still])) == (False, [True])
 
 
 def test_what_is_not_ours_in_the_folder_stays(studio: Studio, tmp_path: Path) -> None:
