@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 MOST_BYTES = 32 << 20
 """Of one picture. The largest cameras send about 20 MB."""
@@ -37,6 +38,7 @@ class NotOffered(NotTaken):
     no snapshot link. The next way is tried, and nothing is wrong."""
 
 
+Problem = TypeVar("Problem", bound=Exception)
 NO_THREAD = ("This server is too busy to take a picture.", "Try again in a moment.", 5.0)
 """What is wrong, what to do, and when, where the system gives no other thread."""
 
@@ -56,6 +58,14 @@ class TakenPicture:
     taken_at: datetime
     way: str
     notes: tuple[str, ...] = ()
+
+
+def without_frames(error: Problem) -> Problem:
+    """The same error without its traceback: a frame that holds its own error stays in memory, with
+    the picture in it, until the collector comes."""
+    if isinstance(error, NotTaken):
+        return type(error)(error.reason, error.hint, error.wait)
+    return type(error)(str(error))
 
 
 def no_way() -> NotOffered:

@@ -11,7 +11,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fleet.model import Device, Facts, Finding, Fleet
-from fleet.pictures import NotOffered, NotTaken, TakenPicture, checked, no_way
+from fleet.pictures import (
+    NotOffered,
+    NotTaken,
+    TakenPicture,
+    checked,
+    no_way,
+    without_frames,
+)
 from picture_health import health_rows as rows
 from picture_health.camera_health import SOURCE, KeptPicture, finding_kind
 from picture_health.camera_settings import HealthSettings
@@ -140,7 +147,7 @@ class Sampling:
         elif not flight.is_over.wait(timeout + GRACE):
             raise NotTaken(f"The camera has not given a picture within {timeout:.0f} s.")
         if flight.error is not None:
-            raise flight.error
+            raise without_frames(flight.error)
 
     def _fly(self, device: int, flight: _Flight, timeout: float) -> None:
         error: NotTaken | None = NotTaken(INTERNAL, "See the log of the server.")
@@ -148,7 +155,7 @@ class Sampling:
             self._run(device, self.watched(device), flight, timeout)
             error = None
         except NotTaken as failed:
-            error = failed
+            error = without_frames(failed)
         finally:
             if error is not None:
                 self.miss(device, error.reason)
@@ -213,7 +220,7 @@ class Sampling:
             except NotOffered:
                 continue
             except NotTaken as failed:
-                error = error or failed
+                error = error or without_frames(failed)
         raise error or no_way()
 
     def measured(self, picture: TakenPicture, earlier: Sequence[bytes] = ()) -> Sample:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import TypeVar
 
 from fleet.model import Finding, Fleet
 from fleet.pictures import (
@@ -17,6 +16,7 @@ from fleet.pictures import (
     TakenPicture,
     checked,
     no_way,
+    without_frames,
 )
 from stills.model import ASKED, Still
 from stills.shelf import Shelf
@@ -38,7 +38,6 @@ REST = 3600.0
 BROKEN_AFTER = 2
 """Snapshots in a row that fail while the stream gives a picture, before that is a finding."""
 BROKEN, SOURCE = "snapshot.broken", "stills"
-Problem = TypeVar("Problem", bound=Exception)
 STOPPING = "Camera Monitor is stopping."
 
 
@@ -111,7 +110,7 @@ class Stills:
                 "Check its power and network cable.",
             )
         if flight.error is not None:
-            raise _plain(flight.error)
+            raise without_frames(flight.error)
         if flight.still is None:
             raise RuntimeError("a still that was taken is missing")
         if slot is not None and not is_new:
@@ -155,7 +154,7 @@ class Stills:
         try:
             flight.still = self._kept(device, timeout, why, slot)
         except (NotTaken, Unreachable) as error:
-            flight.error = _plain(error)
+            flight.error = without_frames(error)
         except Exception:
             log.exception("Internal error while taking a still of device %d", device)
             flight.error = NotTaken("An internal error occurred.", "See the log of the server.")
@@ -197,7 +196,7 @@ class Stills:
                     self._note_well(device)
                 continue
             except NotTaken as error:
-                failures[way.name] = _plain(error)
+                failures[way.name] = without_frames(error)
                 continue
             self._note(device, way.name, failures.get(SNAPSHOT))
             return picture
@@ -236,14 +235,6 @@ class Stills:
     def _is_broken(self, device: int) -> bool:
         known = self._fleet().devices.get(device)
         return known is not None and any(fault.kind == BROKEN for fault in known.findings)
-
-
-def _plain(error: Problem) -> Problem:
-    """The same without its traceback: a frame that holds its own error stays in memory, with the
-    picture in it, until the collector comes."""
-    if isinstance(error, NotTaken):
-        return type(error)(error.reason, error.hint, error.wait)
-    return type(error)(str(error))
 
 
 def _joined(failures: Sequence[NotTaken]) -> NotTaken:

@@ -1,5 +1,7 @@
 """What the samples of a camera become: findings, with the picture that raised them, and states."""
 
+import gc
+import tracemalloc
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
@@ -263,6 +265,23 @@ def test_the_same_key_frame_again_is_no_evidence_that_nothing_moves(clinic: Clin
     clinic.check()
     assert clinic.health.newest_picture(1), "who checks sees it all the same"
     assert clinic.health.of(1).sampled_at == NOON + timedelta(minutes=1)
+
+
+def test_a_picture_that_cannot_be_judged_does_not_stay_in_memory(clinic: Clinic) -> None:
+    size = 4 << 20
+    broken = _damaged(scene(1).jpeg(Moment(1))) + bytes(size)
+    clinic.answers[1] = lambda: broken[:-1] + b"\0"
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _time in range(2):
+            with pytest.raises(NotTaken):
+                clinic.sampling.sample(1)
+        assert tracemalloc.get_traced_memory()[0] < size / 2
+    finally:
+        tracemalloc.stop()
+        gc.enable()
 
 
 def test_a_full_disk_of_the_database_ends_nothing_and_is_told_once(

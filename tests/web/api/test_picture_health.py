@@ -189,7 +189,8 @@ def test_in_expected_hours_nothing_is_found(studio: Studio) -> None:
     always = {"days": [*DAYS], "starts": "00:00", "ends": "00:00"}
     health = studio.send("PATCH", GATE, {"expected_hours": [always]}).json["health"]
     assert (health["state"], health["faults"], studio.kinds()) == ("expected", [], [])
-    assert studio.check()["state"] == "expected"
+    assert [studio.check()["state"] for _time in range(3)] == ["expected"] * 3
+    assert studio.kinds() == []
 
 
 def test_why_no_picture_could_be_judged(studio: Studio) -> None:
