@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine, delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from audit.model import AuditEntry
 from audit.tables import audit
-from store.sql import long_write, translated_errors
+from store.sql import insert_of, long_write, translated_errors
 
 log = logging.getLogger(__name__)
 COLUMNS = ("at", "who", "address", "action", "about", "text", "before", "after")
@@ -59,7 +58,7 @@ def _parsed_row(line: bytes) -> dict[str, Any] | None:
 def add(engine: Engine, lines: Sequence[bytes]) -> None:
     """Write the lines; those that are there already are ignored. Raises Unreachable."""
     rows = [row for line in lines if (row := _parsed_row(line))]
-    insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    insert = insert_of(engine.dialect)
     if rows:
         with translated_errors(), engine.begin() as connection:
             connection.execute(insert(audit).on_conflict_do_nothing(), rows)

@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,6 +180,17 @@ def long_write(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))
         yield connection
+
+
+def insert_of(dialect: Dialect) -> Callable[..., Any]:
+    """The `insert` of a dialect, which knows ON CONFLICT. That of the other takes 2 MB."""
+    if dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+
+        return insert
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert
 
 
 def is_current(engine: Engine) -> bool:

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from datetime import date
 
 from sqlalchemy import Column, Date, Engine, String, Table, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from store.sql import metadata, translated_errors
+from store.sql import insert_of, metadata, translated_errors
 
 asked_days = Table(
     "asked_days",
@@ -18,7 +17,7 @@ asked_days = Table(
 
 def add(engine: Engine, day: date, scopes: Iterable[str]) -> None:
     """Note that the scopes were asked on the day."""
-    insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    insert = insert_of(engine.dialect)
     rows = [{"day": day, "scope": scope[:120]} for scope in scopes]
     with translated_errors(), engine.begin() as connection:
         connection.execute(insert(asked_days).on_conflict_do_nothing(), rows)

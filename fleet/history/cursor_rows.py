@@ -4,9 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, Column, Connection, String, Table, func, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.dialects import postgresql, sqlite
 
-from store.sql import UtcDateTime, metadata
+from store.sql import UtcDateTime, insert_of, metadata
 
 cursors = Table(
     "journal_cursors",
@@ -24,7 +23,7 @@ class CursorMoved(Exception):
 
 def register(connection: Connection, name: str, start: int, at: datetime) -> int:
     """The sequence after which the reader continues; a new reader begins after `start`."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = insert_of(connection.dialect)
     row = {"name": name, "sequence": start, "at": at}
     connection.execute(insert(cursors).on_conflict_do_nothing(), row)
     query = select(cursors.c.sequence).where(cursors.c.name == name)

@@ -19,10 +19,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.model import Event
-from store.sql import UtcDateTime, long_write, metadata, translated_errors
+from store.sql import UtcDateTime, insert_of, long_write, metadata, translated_errors
 
 events = Table(
     "events",
@@ -48,7 +47,7 @@ def add(connection: Connection, new: Sequence[Event]) -> list[Event]:
     new = [_as_stored(event) for event in new if event.sequence not in known]
     if not new:
         return []
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = insert_of(connection.dialect)
     rows = [
         {column.name: getattr(event, column.name) for column in events.columns} for event in new
     ]

@@ -22,13 +22,12 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.history.event_rows import event_of
 from fleet.history.event_rows import events as event_table
 from fleet.history.uptime import KINDS, MERGED, Day, UptimeRollup, merged_ids
 from fleet.model import Event
-from store.sql import metadata, translated_errors
+from store.sql import insert_of, metadata, translated_errors
 
 UNMERGED, DELETED = "device.unmerged", "device.deleted"
 MAX_QUERIED_DEVICES = 200
@@ -254,8 +253,7 @@ def _store(connection: Connection, rollups: Mapping[int, UptimeRollup]) -> None:
     ]
     if not rows:
         return
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    put = make(uptime_days)
+    put = insert_of(connection.dialect)(uptime_days)
     changed = {name: put.excluded[name] for name in Day.__slots__ if name != "day"}
     connection.execute(
         put.on_conflict_do_update(index_elements=["device", "day"], set_=changed), rows
