@@ -70,7 +70,8 @@ class PictureHealthPackage(Package):
 
     def forget(self) -> str:
         engine: Engine = self.fleet.journal.engine
-        number = rows.forget_evidence(engine, self.fleet.clock() - KEEP_EVIDENCE)
+        now = self.fleet.clock()
+        number = rows.forget_evidence(engine, now - KEEP_EVIDENCE, now)
         fleet = self.fleet.tracker.fleet()
         gone = rows.devices(engine) - fleet.devices.keys() - fleet.redirects.keys()
         if gone:

@@ -1,7 +1,9 @@
 """Picture health of all cameras, as pages and the API use it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 from fleet.kinds import CAMERA, shown_as
@@ -14,6 +16,7 @@ from picture_health.camera_health import (
     CameraSettings,
     KeptPicture,
     OpenFault,
+    PictureKind,
     State,
     Suspicion,
 )
@@ -63,6 +66,8 @@ class PictureHealth:
         self._rules = rules
         self._clock = clock
         self._is_available = is_available()
+        self._adding = Lock()
+        """One picture is added at a time, so that there are never more than the most."""
 
     # -- what is known -------------------------------------------------------------------
 
@@ -138,39 +143,59 @@ class PictureHealth:
             self.sampling.miss(device.id, WAS_IN_HOURS)
 
     def add_reference(
-        self, device_id: int, by: str, picture: TakenPicture | None = None
+        self,
+        device_id: int,
+        by: str,
+        picture: TakenPicture | None = None,
+        allow: Callable[[], object] = lambda: None,
     ) -> KeptPicture:
         """Say that a picture is normal; None: take one now. A finding that it explains ends
-        at once. Raises Invalid and NotTaken."""
+        at once. Raises Invalid and NotTaken. `allow` is called before it is kept, which can be half
+        a minute later, and raises what then speaks against it."""
         device = self._device(device_id).id
-        if len(self._kept.of(device, "reference")) >= MOST_REFERENCES:
-            raise Invalid(
-                f"There are {MOST_REFERENCES} reference pictures already", "Remove one first."
-            )
+        self._check_room(device, "reference")
         picture = picture or self.sampling.taken(device)
         sample = self.sampling.measured(picture)
-        kept = self._kept.add(self._kept.scaled(device, picture, sample, "reference", by))
+        kept = self._add(self._kept.scaled(device, picture, sample, "reference", by), allow)
         self.sampling.end(device, ["blurred", "covered", "moved"])
         return kept
 
-    def expect(self, device_id: int, by: str, picture_id: int | None = None) -> KeptPicture:
+    def expect(
+        self,
+        device_id: int,
+        by: str,
+        picture_id: int | None = None,
+        allow: Callable[[], object] = lambda: None,
+    ) -> KeptPicture:
         """Say that a picture is not to be reported: one that raised a finding, or None for the
-        newest one. Its findings end at once. Raises Invalid, NotTaken and NotFound."""
+        newest one. Its findings end at once. Raises Invalid, NotTaken and NotFound. `allow` as in
+        `add_reference`."""
         device = self._device(device_id).id
-        if len(self._kept.of(device, "expected")) >= MOST_EXPECTED:
-            raise Invalid(
-                f"There are {MOST_EXPECTED} expected pictures already", "Remove one first."
-            )
+        self._check_room(device, "expected")
         if picture_id is None:
             picture = self.sampling.newest.of(device) or self.sampling.taken(device)
             sample = self.sampling.measured(picture)
             made = self._kept.scaled(device, picture, sample, "expected", by)
         else:
             made = self._kept.copied(device, picture_id, "expected", by)
-        kept = self._kept.add(made)
+        kept = self._add(made, allow)
         fits = picture_id is None or self.sampling.shows(device, kept)
         self.sampling.end(device, FAULTS, fits_expected=fits)
         return kept
+
+    def _check_room(self, device: int, kind: PictureKind) -> None:
+        most = MOST_REFERENCES if kind == "reference" else MOST_EXPECTED
+        if len(self._kept.of(device, kind)) >= most:
+            raise Invalid(f"There are {most} {kind} pictures already", "Remove one first.")
+
+    def _add(self, made: KeptPicture, allow: Callable[[], object]) -> KeptPicture:
+        """Keep a picture, if that is still possible now. Raises Invalid, NotFound, and what
+        `allow` raises."""
+        with self._adding:
+            allow()
+            made = replace(made, device=self._device(made.device).id)
+            self._check_room(made.device, made.kind)
+            return self._kept.add(made)
 
     def remove_picture(self, device_id: int, picture_id: int) -> KeptPicture:
         """Delete a reference or an expected picture. Raises NotFound, and Invalid for one that

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EVIDENCE = "evidence"
 LONGEST_BY = 120
+MOST_ENDED = 100
+"""Pictures of findings that ended, of one camera."""
 
 
 class StoredCourse(NamedTuple):
@@ -156,19 +158,29 @@ def remove_pictures(engine: "Engine", ids: Collection[int]) -> None:
 
 
 def end_evidence(engine: "Engine", ids: Collection[int], at: datetime) -> None:
-    """Note that the findings ended that these pictures raised."""
-    change = update(health_pictures).where(health_pictures.c.id.in_(ids))
+    """Note that the findings ended that these pictures raised. Of each camera the newest ones are
+    kept: one whose picture comes and goes does not fill the disk."""
+    column = health_pictures.c
+    ended = column.id.in_(ids)
+    devices = select(column.device).where(ended).distinct()
     with translated_errors(), engine.begin() as connection:
-        connection.execute(change.values(ended_at=at))
+        connection.execute(update(health_pictures).where(ended).values(ended_at=at))
+        for device in list(connection.execute(devices).scalars()):
+            of_device = (column.device == device) & column.ended_at.is_not(None)
+            kept = select(column.id).where(of_device).order_by(column.id.desc()).limit(MOST_ENDED)
+            connection.execute(delete(health_pictures).where(of_device, column.id.not_in(kept)))
 
 
 # -- deleting -----------------------------------------------------------------------------
 
 
-def forget_evidence(engine: "Engine", until: datetime) -> int:
-    """Delete the pictures of findings that ended before then; their number."""
-    old = delete(health_pictures).where(health_pictures.c.ended_at < until)
+def forget_evidence(engine: "Engine", until: datetime, now: datetime) -> int:
+    """Delete the pictures of findings that ended before `until`; their number. Those that ended
+    after `now`, by a clock that was wrong, count as ended now."""
+    column = health_pictures.c.ended_at
+    old = delete(health_pictures).where(column < until)
     with translated_errors(), engine.begin() as connection:
+        connection.execute(update(health_pictures).where(column > now).values(ended_at=now))
         return int(connection.execute(old).rowcount)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WIDTH = 640
 """Pixels of a picture that is kept."""
+MOST_BYTES = 512 << 10
+"""Of one that is kept. A narrow one can come with any metadata, or be very high."""
 
 
 class KeptPictures:
@@ -81,10 +83,10 @@ class KeptPictures:
         """A picture of a camera as it can be added; it is scaled by a process of its own. Raises
         NotTaken."""
         data, size = picture.data, (picture.width, picture.height)
-        if picture.width > WIDTH:
+        if picture.width > WIDTH or len(data) > MOST_BYTES:
             with self._turn:
                 small = self._scale(data, WIDTH)
-            if not small:
+            if not small or len(small) > MOST_BYTES:
                 raise NotTaken("The picture cannot be scaled.", "Try again in a moment.")
             data, size = small, jpeg_size(small)
         measured = Reference(sample.measures, sample.descriptor)

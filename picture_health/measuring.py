@@ -67,6 +67,7 @@ class Measuring:
         self._lock = Lock()
         self._child: _Child | None = None
         self._used_at = 0.0
+        self._ends = False
 
     def sample(self, picture: bytes, earlier: Sequence[bytes] = ()) -> Sample:
         """Measure a JPEG, also beside earlier descriptors (empty ones give None).
@@ -78,28 +79,38 @@ class Measuring:
             raise NOT_INSTALLED
         if len(picture) + sum(map(len, earlier)) > MOST_BYTES:
             raise CannotMeasure(f"The picture is too large: {len(picture)} bytes")
-        with self._lock:
-            try:
-                parts = self._asked(picture, earlier)
-            except TimeoutError:
-                self._end()
-                raise CannotMeasure("Measuring the picture took too long") from None
-            except Ended:
-                self._end()
-                raise CannotMeasure("The process that measures pictures has ended") from None
-            except OSError as error:
-                raise CannotMeasure(f"This server cannot start a process: {error}") from None
+        if not self._lock.acquire(timeout=self._timeout):
+            raise CannotMeasure("Other pictures take too long to measure", "Try again in a moment.")
+        try:
+            parts = self._asked(picture, earlier)
+        except TimeoutError:
+            self._end()
+            raise CannotMeasure("Measuring the picture took too long") from None
+        except Ended:
+            self._end()
+            raise CannotMeasure("The process that measures pictures has ended") from None
+        except OSError as error:
+            raise CannotMeasure(f"This server cannot start a process: {error}") from None
+        finally:
             self._used_at = monotonic()
+            self._lock.release()
         return _sample(parts)
 
     def end_if_idle(self, seconds: float) -> None:
         """End the child if it had nothing to do for so long."""
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            return  # It measures.
+        try:
             if monotonic() - self._used_at >= seconds:
                 self._end()
+        finally:
+            self._lock.release()
 
     def stop(self) -> None:
-        """End the child."""
+        """End the child, also in the middle of a picture, and start no other one."""
+        self._ends = True
+        if (child := self._child) is not None:
+            child.process.kill()
         with self._lock:
             self._end()
 
@@ -112,6 +123,8 @@ class Measuring:
         until = monotonic() + self._timeout
         if self._child is not None and self._child.process.poll() is not None:
             self._end()
+        if self._ends:
+            raise Ended
         if self._child is None:
             self._child = self._started()
         connection = self._child.connection

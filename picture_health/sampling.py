@@ -117,7 +117,10 @@ class Sampling:
     def open(self) -> None:
         """Load the courses; the tables must exist. Raises Unreachable."""
         for device, stored in rows.courses(self._engine).items():
-            self._watched[device] = Watched(stored.course, stored.sampled_at)
+            # After a crash, the fleet can know a fault of which the course says nothing.
+            known = open_faults(self._fleet().devices.get(device))
+            course = replace(stored.course, findings=stored.course.findings | known.keys())
+            self._watched[device] = Watched(course, stored.sampled_at)
 
     def watched(self, device: int) -> Watched:
         """What is known of a camera."""

@@ -1,7 +1,9 @@
 """Picture health of a camera: what is known, what people set, and the pictures that are kept."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import time, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -49,8 +51,9 @@ def test_settings_pictures_and_courses_are_there_after_a_restart(
     clinic.answers[1] = clinic.view()
     assert clinic.check(2) == "healthy"
     assert clinic.health.picture(1, fault.picture_id).data, "the link of the event works"
-    assert health_rows.forget_evidence(engine, clinic.now) == 0
-    assert health_rows.forget_evidence(engine, clinic.now + timedelta(seconds=1)) == 1
+    assert health_rows.forget_evidence(engine, clinic.now, clinic.now) == 0
+    later = clinic.now + timedelta(seconds=1)
+    assert health_rows.forget_evidence(engine, later, later) == 1
     with pytest.raises(NotFound):
         clinic.health.picture(1, fault.picture_id)
     assert health_rows.devices(engine) == {1}
@@ -125,3 +128,78 @@ def test_pictures_follow_a_merge_and_come_back_with_a_split(clinic: Clinic) -> N
     clinic.story.fleet = whole
     assert clinic.health.of(2).references == ()
     assert clinic.health.of(1).references == (reference,)
+
+
+def test_two_people_at_once_add_no_more_pictures_than_the_most(clinic: Clinic) -> None:
+    picture, at_once = clinic.view()(), Barrier(2)
+    for _time in range(3):
+        clinic.health.add_reference(1, "otto", TakenPicture(picture, 640, 360, NOON, "snapshot"))
+
+    def both() -> bytes:
+        at_once.wait(20)
+        return picture
+
+    clinic.answers[1] = both
+    with ThreadPoolExecutor(2) as people:
+        added = [people.submit(clinic.health.add_reference, 1, name) for name in ("ada", "otto")]
+    errors = [each.exception() for each in added]
+    assert [type(error) for error in errors if error] == [Invalid]
+    assert len(clinic.health.of(1).references) == 4
+
+
+def test_a_camera_that_is_deleted_meanwhile_gets_no_picture(clinic: Clinic) -> None:
+    def picture() -> bytes:
+        fleet = clinic.story.fleet
+        left = {id: fleet.devices[id] for id in (2, 3)}
+        clinic.story.fleet = replace(fleet, devices=left)
+        return scene(1).jpeg(Moment(1))
+
+    clinic.answers[1] = picture
+    with pytest.raises(NotFound):
+        clinic.health.add_reference(1, "otto")
+    assert health_rows.pictures(clinic.engine) == []
+
+
+def test_what_a_small_picture_brings_along_is_not_kept(clinic: Clinic) -> None:
+    stuffed = clinic.view()() + b"\0" * (3 << 20)
+    kept = clinic.health.add_reference(1, "otto", TakenPicture(stuffed, 640, 360, NOON, "snapshot"))
+    data = clinic.health.picture(1, kept.id).data
+    assert (jpeg_size(data), len(data) < 512 << 10) == ((640, 360), True)
+
+
+def test_a_camera_whose_picture_comes_and_goes_does_not_fill_the_disk(
+    engine: Engine, measuring: Measuring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_rows, "MOST_ENDED", 2)
+    clinic = Clinic(engine, measuring)
+    picture = TakenPicture(clinic.view()(), 640, 360, NOON, "snapshot")
+    reference = clinic.health.add_reference(1, "otto", picture)
+    sample = measuring.sample(picture.data)
+    made = [clinic.kept.scaled(each, picture, sample, "evidence", fault="black") for each in (1, 2)]
+    others = clinic.kept.add(made[1]).id
+    ids = [clinic.kept.add(made[0]).id for _time in range(4)]
+    for number, id in enumerate(ids[:3]):
+        clinic.kept.end([id], NOON + timedelta(days=number))
+    health_rows.end_evidence(engine, [others], NOON + timedelta(days=365 * 60))
+    left = {id for id in (*ids, others) if health_rows.picture(engine, [1, 2], id)}
+    assert left == {*ids[1:], others}
+    month = timedelta(days=30)
+    assert health_rows.forget_evidence(engine, NOON, NOON + month) == 0
+    later = NOON + month + timedelta(seconds=1)
+    assert health_rows.forget_evidence(engine, later, later + month) == 3
+    assert {each.id for each in health_rows.pictures(engine)} == {reference.id, ids[3]}
+
+
+def test_a_crash_between_a_finding_and_its_course_ends_no_finding(clinic: Clinic) -> None:
+    clinic.answers[1] = clinic.view("black")
+    assert clinic.check(2) == "suspected"
+    clinic.sampling.flush()
+    before = health_rows.courses(clinic.engine)
+    assert clinic.check() == "faulty"
+    fault = clinic.health.of(1).faults
+    health_rows.keep_courses(clinic.engine, before)
+    clinic.start()
+    assert clinic.check() == "faulty"
+    assert clinic.health.of(1).faults == fault
+    clinic.answers[1] = clinic.view()
+    assert clinic.check(3) == "healthy"

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 
@@ -21,6 +22,7 @@ from picture_health import measuring
 from picture_health.measures import size_of
 from picture_health.measuring import CannotMeasure, Measuring
 from picture_health.model import DESCRIPTOR_BYTES
+from tests.home import until
 from tests.picture_health.scenes import Camera, Moment
 
 
@@ -110,6 +112,22 @@ def test_a_process_that_ends_without_an_answer_is_told(answer: str) -> None:
     ending = Measuring(command=(sys.executable, "-c", answer))
     with pytest.raises(CannotMeasure, match="has ended"):
         ending.sample(PICTURE)
+
+
+def test_a_process_that_hangs_keeps_neither_the_monitor_nor_its_end_waiting() -> None:
+    hanging = Measuring(60, (sys.executable, "-c", "import time; time.sleep(600)"))
+    with ThreadPoolExecutor(1) as others:
+        picture = others.submit(hanging.sample, PICTURE)
+        until(hanging.pid, what="it is started")
+        pid = hanging.pid()
+        hanging.end_if_idle(0)
+        assert hanging.pid() == pid
+        hanging.stop()
+        with pytest.raises(CannotMeasure, match="has ended"):
+            picture.result(20)
+    with pytest.raises(CannotMeasure, match="has ended"):
+        hanging.sample(PICTURE)
+    assert hanging.pid() is None
 
 
 def test_an_idle_process_is_ended(measures: Measuring) -> None:

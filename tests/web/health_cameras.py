@@ -29,15 +29,18 @@ def shown(source: str) -> bytes:
 
 @dataclass
 class HealthCameras:
-    """All cameras of the monitor. `trouble` is why none gives a picture now."""
+    """All cameras of the monitor. `trouble` is why none gives a picture now; `meanwhile` is what
+    happens while a picture is being taken."""
 
     clock: Callable[[], datetime]
     shows: str = SCENE
     trouble: NotTaken | None = None
+    meanwhile: Callable[[], object] = lambda: None
     asked: list[int] = field(default_factory=list)
 
     def take(self, device: int, _timeout: float) -> TakenPicture:
         self.asked.append(device)
+        self.meanwhile()
         if self.trouble is not None:
             raise self.trouble
         return TakenPicture(shown(self.shows), WIDTH, HEIGHT, self.clock(), "stream")

@@ -8,9 +8,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from fleet.pictures import NotOffered, NotTaken, jpeg_size
+from picture_health.build import PictureHealthPackage
 from simulators.panasonic import Camera
 from tests.home import Clock, Home
-from tests.web.closed import Visitor, body_of, visitors
+from tests.web.closed import Visitor, body_of, user_named, visitors
 from tests.web.health_cameras import BLACK, SCENE, HealthCameras, health_cameras
 from tests.web.still_cameras import HEIGHT, WIDTH, add_cameras
 from video.schedule import DAYS
@@ -239,6 +240,24 @@ def test_who_sees_one_camera_sees_its_health_and_changes_nothing(studio: Studio)
         studio.send(method, path, body, "stranger", 401)
     for method, path, body in changes[1:]:
         studio.send(method, path, body, "Gus", 201 if body == {} else 200)
+
+
+@pytest.mark.parametrize("act", ["check", "references", "expected"])
+def test_a_right_that_ends_while_a_picture_is_taken_changes_nothing(
+    studio: Studio, act: str
+) -> None:
+    accounts = studio.home.monitor.authenticator.accounts
+    gus = user_named(studio.home, "Gus").id
+    (grant,) = accounts.snapshot.grants_of(gus)
+    registry = studio.home.monitor.packages.find(PictureHealthPackage)
+    registry.sampling.newest.drop(1)
+    studio.cameras.meanwhile = lambda: accounts.revoke_grant(gus, grant.id)
+    refused = studio.send("POST", f"{GATE}/{act}", {}, "Gus", 403)
+    studio.cameras.meanwhile = lambda: None
+    accounts.grant(gus, "admin", device=1)
+    assert "no longer have permission" in refused.json["error"]
+    health = studio.health()
+    assert (health["references"], health["expected_pictures"]) == ([], [])
 
 
 def test_acts_are_in_the_audit_log_and_repeated_looks_are_not(studio: Studio) -> None:

@@ -94,7 +94,9 @@ def check(device: Device) -> None:
         raise HttpError(
             409, health.reason.removesuffix("."), "Turn on picture health of this camera first."
         )
+    allow = _allowed(device)
     _taking(device, lambda: registry().check(device.id, TIMEOUT))
+    allow()
     if RECENT.is_new(actor_name(), "health.checked", str(device.id)):
         _note("checked", device, "Checked the picture of {}")
 
@@ -112,13 +114,15 @@ def change(device: Device, changes: Mapping[str, Any]) -> None:
 def add_reference(device: Device, still: int | None) -> None:
     """Make a still, or a picture taken now, a reference. Raises HttpError and Invalid."""
     picture = _picture_of(device, still) if still is not None else None
-    _taking(device, lambda: registry().add_reference(device.id, actor_name(), picture))
+    by, allow = actor_name(), _allowed(device)
+    _taking(device, lambda: registry().add_reference(device.id, by, picture, allow))
     _note("reference", device, "Set a reference picture of {}")
 
 
 def expect(device: Device, picture: int | None) -> None:
     """Expect the picture with this number, or the newest one. Raises HttpError and Invalid."""
-    _taking(device, lambda: registry().expect(device.id, actor_name(), picture))
+    by, allow = actor_name(), _allowed(device)
+    _taking(device, lambda: registry().expect(device.id, by, picture, allow))
     _note("expected", device, "Set an expected picture of {}")
 
 
@@ -132,6 +136,18 @@ def _picture_of(device: Device, id: int) -> TakenPicture:
     still = stills.find(device, id)
     data = stills.read(still)
     return TakenPicture(data, still.width, still.height, still.taken_at, still.way)
+
+
+def _allowed(device: Device) -> Callable[[], None]:
+    """What raises HttpError once this person may not change picture health of the camera any more.
+    Taking a picture can last half a minute, in which a right can end."""
+    visible = visible_fleet()
+
+    def allow() -> None:
+        if (problem := visible.precondition(EDIT, device.id)) is not None:
+            raise problem
+
+    return allow
 
 
 def _taking(device: Device, act: Callable[[], object]) -> None:
