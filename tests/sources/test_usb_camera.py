@@ -1,13 +1,15 @@
 """USB cameras: the kernel's video devices, with FFmpeg's lavfi in the place of v4l2."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from fleet.model import Sighting, SourceDown
 from fleet.pictures import NotTaken, jpeg_size
-from sources import usb_camera
+from sources import local_cameras, usb_camera
 from sources.camera_troubles import SILENT, Trouble
-from tests.sources.pi_stand_in import STAND_INS, Computer
+from tests.sources.pi_stand_in import NOW, STAND_INS, Computer
 from tests.sources.test_pi_camera import discovered
 
 COLOURS = "testsrc2=size=1280x720:rate=15"
@@ -83,6 +85,29 @@ def test_an_input_that_ends_without_a_picture_is_a_silent_camera(tmp_path: Path)
             "testsrc2=size=320x240:rate=5:duration=0.2", "lavfi", ({},), 60.0, lambda: None
         )
     assert failure.value.code == SILENT
+
+
+def test_a_first_list_that_fails_is_asked_again_without_a_new_device(computer: Computer) -> None:
+    computer.plug_in("video0", "1-1.2", serial="4A1C22B0")
+    computer.show({"video0": COLOURS})
+    python = Path(computer.python)
+    python.chmod(0o600)
+    source = local_cameras.source(computer.machine(), lambda: NOW, 0.01, 0.02)
+
+    def start_works() -> None:
+        python.chmod(0o700)
+
+    async def hear() -> None:
+        assert source.listen
+        reports = source.listen()
+        down = await asyncio.wait_for(anext(reports), 20)
+        assert isinstance(down, SourceDown)
+        assert (down.scope, down.up) == (local_cameras.NAME, False)
+        start_works()
+        sightings = (report async for report in reports if isinstance(report, Sighting))
+        assert await asyncio.wait_for(anext(sightings), 20)
+
+    asyncio.run(hear())
 
 
 def test_usb_cameras_are_used_only_when_the_option_says_so(computer: Computer) -> None:
