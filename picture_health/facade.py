@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -245,10 +245,10 @@ class PictureHealth:
         if reason := self.why_off(device):
             return "off", reason
         if until := self.expected_until(device.id):
-            return (
-                "expected",
-                f"In its expected hours until {until.astimezone(self._settings.zone()):%H:%M}.",
-            )
+            is_soon = until - self._clock() < timedelta(days=1)
+            local = until.astimezone(self._settings.zone())
+            ends = f"{local:%H:%M}" if is_soon else f"{local:%a, %H:%M}"
+            return "expected", f"In its expected hours until {ends}."
         if status(device, self._fleet().devices, self._clock(), rules) in DOWN:
             return "unknown", OFFLINE
         age, interval = self.sampling.age(device.id), self._settings.interval_of(device.id)

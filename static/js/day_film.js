@@ -31,7 +31,7 @@ export function dayFilm() {
     try {
       const film = await send("GET", `${url}?day=${day}`);
       if (film.state !== "making") return renew();
-      const text = `Making the film: ${film.done} of ${film.stills}`;
+      const text = `Making the time-lapse: ${film.done} of ${film.stills}`;
       const shown = part().querySelector(".progress");
       if (shown.textContent !== text) shown.textContent = text;
     } catch (error) {

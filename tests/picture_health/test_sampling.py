@@ -178,6 +178,9 @@ def test_nothing_is_judged_in_expected_hours_and_findings_end_when_they_begin(
     assert clinic.check(4) == "expected"
     assert clinic.findings() == {}
     assert clinic.health.newest_picture(1)
+    weekend = {"days": [4, 5], "starts": "13:30", "ends": "13:30"}
+    clinic.health.set_settings(1, {"expected_hours": [weekend]})
+    assert clinic.health.of(1).reason == "In its expected hours until Sun, 13:30."
     clinic.health.set_settings(1, {"expected_hours": []})
     assert clinic.health.of(1).state == "unknown"
     assert clinic.health.of(1).reason == "Not sampled since its expected hours ended."

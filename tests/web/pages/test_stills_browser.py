@@ -95,7 +95,7 @@ def test_the_time_lapse_of_a_day_is_made_and_plays_in_the_page(monitor: Running,
     newest_time(page)
     page.goto(f"{STILLS}?day={datetime.now().astimezone():%F}")
     part, video = page.locator("#day-film"), page.locator("#day-film video")
-    part.get_by_role("button", name="Time-lapse of this day").click()
+    part.get_by_role("button", name="Make time-lapse").click()
     expect(video).to_be_visible()
     page.wait_for_function("() => document.querySelector('#day-film video').ended")
     width = monitor.get(f"/api{STILLS}").json["stills"][0]["width"]

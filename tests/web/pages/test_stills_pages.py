@@ -159,7 +159,7 @@ def test_the_time_lapse_of_a_day_is_made_by_a_form_and_shown(studio: Studio) -> 
     assert answer.headers["Location"] == f"{GATE}?day={day}#day-film", answer.text
     pause = Event()
     while not (part := studio.visit(GATE).find_one("section", id="day-film")).find("video"):
-        assert "Making the film: " in part.text
+        assert "Making the time-lapse: " in part.text
         assert part.find("button")[0].text == "Cancel"
         pause.wait(0.05)
     with studio.home.client.get(part.find_one("video")["src"]) as film:

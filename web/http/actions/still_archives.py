@@ -30,7 +30,7 @@ def of_days(device: Device, query: ArchiveQuery) -> Response:
     """The stills of a camera from one day to another one. Raises HttpError and Invalid."""
     first, last = query.day, query.until or query.day
     if last < first:
-        raise HttpError(422, "until: a day before the first one", "Exchange the two days.")
+        raise HttpError(422, "until is earlier than day", "Swap the two days.")
     chosen = stills.shelf().of_days(device.id, first, last, MOST_STILLS + 1)
     days = f"{first}" if first == last else f"{first} to {last}"
     name = labels.name_among(device, visible_fleet().devices())
