@@ -142,7 +142,7 @@ class Sampler:
             failed = True
         except Exception:
             log.exception("Internal error while sampling device %d", device)
-        interval = float(self._settings.interval_of(device))
+        interval = float(self._settings.interval_of(device)) or PLAN_EVERY
         course = self._sampling.watched(device).course
         is_suspected = bool(course.findings or course.showing)
         with self._lock:

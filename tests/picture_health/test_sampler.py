@@ -209,6 +209,20 @@ def test_an_internal_error_does_not_end_the_sampler(
     assert ward.health.of(2).state == "healthy"
 
 
+def test_a_camera_whose_interval_is_taken_away_is_not_sampled_again(make_ward: Any) -> None:
+    ward = make_ward(3, 0)
+    picture = ward.answers[1]
+
+    def last() -> bytes:
+        ward.health.set_settings(1, {"interval": None})
+        return bytes(picture)
+
+    ward.answers[1] = last
+    ward.health.set_settings(1, {"interval": 30})
+    ward.pass_time(40)
+    assert ward.asked == [1]
+
+
 def test_samples_are_put_off_while_the_system_gives_no_thread(make_ward: Any) -> None:
     ward = make_ward(3, 30)
     with no_more_threads():
