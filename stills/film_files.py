@@ -1,5 +1,7 @@
 """The films of days, beside the stills of their camera. They can be made again at any time."""
 
+import errno
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -53,6 +55,8 @@ class FilmFiles:
     def staged(self, device: int, begin: datetime) -> Path:
         """Where a film of that time is written; its folder exists. Raises OSError."""
         folder = self._folder(device)
+        if folder.is_symlink():  # It leads to files that are not ours.
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder / f".{begin.astimezone(UTC).strftime(_TIME)}-{token_hex(4)}.mp4{STAGED}"
 

@@ -385,6 +385,19 @@ def test_what_is_in_the_place_of_a_still_is_not_in_a_film(
     assert shown_in(film, pictures[:8]) == [3]
 
 
+def test_a_link_in_the_place_of_the_films_leads_nowhere(
+    studio: Studio, pictures: Pictures, tmp_path: Path
+) -> None:
+    take(studio, pictures[0])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (studio.folder / "stills" / "1" / "films").symlink_to(elsewhere)
+    studio.films.make(1, DAY)
+    state = settled(studio.films)
+    assert (state.state, "symbolic links" in state.problem) == (FAILED, True)
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_stills_that_are_deleted_meanwhile_are_not_in_a_film(
     slow: tuple[Films, Event], studio: Studio
 ) -> None:
