@@ -41,13 +41,15 @@ class Limits:
     """Least share of its reference's structure that a covered one has lost."""
     agreement: float
     """Largest share of edges in their old places in a moved one."""
+    in_place: float
+    """The same without those that fit elsewhere too, less those that only fit there."""
 
 
 LIMITS: Mapping[Level, Limits] = MappingProxyType(
     {
-        "low": Limits(5, 0.98, 0.90, 1.12, 0.60, 0.01, 4.0, 0.80, 0.30),
-        "normal": Limits(3, 0.95, 0.75, 1.22, 0.75, 0.03, 7.0, 0.65, 0.50),
-        "high": Limits(2, 0.90, 0.60, 1.32, 0.82, 0.06, 10.0, 0.50, 0.60),
+        "low": Limits(5, 0.98, 0.90, 1.12, 0.60, 0.01, 4.0, 0.80, 0.30, 0.20),
+        "normal": Limits(3, 0.95, 0.75, 1.22, 0.75, 0.03, 7.0, 0.65, 0.50, 0.34),
+        "high": Limits(2, 0.90, 0.60, 1.32, 0.82, 0.06, 10.0, 0.50, 0.60, 0.40),
     }
 )
 ENOUGH_ALIVE = 0.3
@@ -60,6 +62,10 @@ by themselves."""
 SHARP = 1.58
 """Sharpness of its sharpest blocks from which no picture is called blurred, however sharp its
 reference is."""
+MOSTLY_SOFT = 1.68
+"""The same, where the edges that both show are far softer: a few sharp blocks are noise then."""
+FAR_SOFTER = 2 / 3
+"""The part of `softened` that such edges have kept at most."""
 SOFT_ITSELF = 1.2
 """Sharpness below which a reference cannot tell a blurred picture."""
 WIDER = 1.1
@@ -127,8 +133,9 @@ def judged(
 
 def faults_of(sample: Sample, references: Sequence[Reference], limits: Limits) -> frozenset[Fault]:
     """The faults that one picture shows. Black comes first: such a picture is also frozen, covered
-    and without edges. One that is covered is neither blurred nor moved. Soft edges near their old
-    places are blurred ones; where hardly any is in its old place, the picture is another one."""
+    and without edges. One that is covered is neither blurred nor moved, but has no edges either:
+    with some, of which hardly any is in its old place, the picture is another one. Soft edges near
+    their old places are blurred ones."""
     if sample.measures.dark >= limits.dark:
         return frozenset({"black"})
     faults = set[Fault]()
@@ -141,13 +148,16 @@ def faults_of(sample: Sample, references: Sequence[Reference], limits: Limits) -
     ]
     if _is_as_plain_as_a_reference(sample.measures, beside):
         return frozenset(faults)
-    if _is_covered(sample.measures, beside, limits):
+    is_elsewhere = _is_elsewhere(beside, limits.agreement / 2)
+    if _is_covered(sample.measures, beside, limits) and not (
+        is_elsewhere and sample.measures.edges >= ENOUGH_COMPARED
+    ):
         faults.add("covered")
-    elif _is_moved(beside, limits.agreement / 2):
+    elif is_elsewhere:
         faults.add("moved")
     elif _is_blurred(sample.measures, beside, limits):
         faults.add("blurred")
-    elif _is_moved(beside, limits.agreement):
+    elif _is_elsewhere(beside, limits.agreement, limits.in_place):
         faults.add("moved")
     return frozenset(faults)
 
@@ -233,14 +243,19 @@ def _is_softened(
     left = (measures.sharpest - 1) / (reference.sharpness - 1)
     if left <= limits.softened / 2:
         return True
-    has_kept = compared.sharpness is not None and compared.sharpness > limits.softened
-    return left <= limits.softened * WIDER and measures.sharpest <= SHARP and not has_kept
+    kept = compared.sharpness
+    if left > limits.softened * WIDER or (kept is not None and kept > limits.softened):
+        return False
+    is_far_softer = kept is not None and kept <= limits.softened * FAR_SOFTER
+    return measures.sharpest <= (MOSTLY_SOFT if is_far_softer else SHARP)
 
 
-def _is_moved(beside: Beside, agreement: float) -> bool:
-    """Its edges are not where they are in any reference."""
+def _is_elsewhere(beside: Beside, agreement: float, in_place: float = -1.0) -> bool:
+    """Its edges are not where they are in any reference, or as well elsewhere."""
     usable = [compared for _, compared in beside if compared.compared >= ENOUGH_COMPARED]
-    return bool(usable) and all(compared.agreement <= agreement for compared in usable)
+    return bool(usable) and all(
+        compared.agreement <= agreement or compared.in_place <= in_place for compared in usable
+    )
 
 
 def is_expected(comparison: Comparison) -> bool:

@@ -45,6 +45,11 @@ NOISE_SHARE = 0.8
 """Of the noise in a pixel, the share that is left after softening, with room to spare."""
 EDGE = 3.0
 """Slope of an edge, in grey levels a pixel, in the softened picture."""
+MARGIN = HEIGHT // ROWS
+"""Pixels of a small picture above and below its inner part."""
+INNER_HEIGHT = HEIGHT - 2 * MARGIN
+PADDED = (120, 288)
+"""Pixels, down and right, in which a small picture can be moved and keep OVERLAP in view."""
 BLOCK_PIXELS = WIDTH * HEIGHT // (COLUMNS * ROWS)
 """Of a block of a small picture."""
 EDGE_PIXELS = 12
@@ -65,6 +70,14 @@ ENOUGH_BLOCKS = 3
 """Least blocks by which the sharpness of two pictures can be compared."""
 REACH = 3
 """Pixels of a descriptor by which wind may shake a camera."""
+AT_ODDS = 0.25
+"""Share of blocks with their edges in the same places up to which no second look is needed."""
+FURTHER = 6
+"""Least pixels, right or down, of a move that wind does not make."""
+OVERLAP = 0.3
+"""Least share of the picture that is still in view after such a move."""
+ENOUGH_UNLIKE = 0.35
+"""Least share of blocks by which being in place can be told from having moved so."""
 
 
 def measured(data: bytes, earlier: Sequence[bytes] = ()) -> Sample:
@@ -298,7 +311,9 @@ def _compared(grey: "Grey", view: _View, earlier: _View) -> Comparison:
     alive = _means(grey * grey) - means * means > ALIVE**2
     structured = _inner(earlier.structured)
     gone = structured & ~_inner(view.structured) & (_inner(means) > DARK)
-    agreement, compared, same = _agreement(view, earlier)
+    usable = _inner(view.has_edges & earlier.has_edges)
+    agreement, same = _agreement(view, earlier, usable)
+    is_unsure = AT_ODDS < agreement < IN_PLACE
     return Comparison(
         alive=float(alive.mean()),
         unchanged=float((difference[alive] <= STILL).mean()) if alive.any() else 0.0,
@@ -306,8 +321,9 @@ def _compared(grey: "Grey", view: _View, earlier: _View) -> Comparison:
         lost=float(gone.sum() / max(structured.sum(), 1)),
         held=float(structured.mean()),
         agreement=agreement,
-        compared=compared,
+        compared=float(usable.mean()),
         sharpness=_kept_sharpness(_inner(view.sharpness)[same], _inner(earlier.sharpness)[same]),
+        in_place=_in_place(view, earlier, usable, same) if is_unsure else agreement,
     )
 
 
@@ -322,19 +338,30 @@ def _kept_sharpness(now: "Grey", then: "Grey") -> float | None:
     return _quantile((now[both] - 1) / np.maximum(then[both] - 1, LEAST_STEEP), 0.5)
 
 
-def _agreement(view: _View, earlier: _View) -> tuple[float, float, "Grey"]:
-    """The share of blocks whose edges are in the same places in both, that of blocks compared, and
-    which blocks are in the same places."""
-    usable = _inner(view.has_edges & earlier.has_edges)
+def _agreement(view: _View, earlier: _View, usable: "Grey") -> tuple[float, "Grey"]:
+    """The share of usable blocks whose edges are in the same places in both, and which blocks of
+    all are in the same places."""
     if not usable.any():
-        return 0.0, 0.0, usable
+        return 0.0, usable
     correlation = _correlation(view, earlier, (0, 0))
     share = float((correlation[usable] > SAME_EDGES).mean())
     if share < IN_PLACE and (move := _move(view, earlier)):
         moved = _correlation(view, earlier, move)
         if (better := float((moved[usable] > SAME_EDGES).mean())) > share:
             correlation, share = moved, better
-    return share, float(usable.mean()), correlation > SAME_EDGES
+    return share, correlation > SAME_EDGES
+
+
+def _in_place(view: _View, earlier: _View, usable: "Grey", same: "Grey") -> float:
+    """The share of blocks in the same places, less the share that would be after a larger move:
+    the one by which the pictures fit best. Blocks that fit both tell nothing: of a regular front
+    of windows that is most of them, whether or not the camera was turned by a window."""
+    move = _larger_move(view, earlier)
+    other = (_correlation(view, earlier, move) > SAME_EDGES) & _inner(_still_in_view(move))
+    unlike = usable & ~(same & other)
+    if unlike.mean() < ENOUGH_UNLIKE:
+        return 1.0
+    return float(same[unlike].mean() - other[unlike].mean())
 
 
 def _correlation(view: _View, earlier: _View, move: tuple[int, int]) -> "Grey":
@@ -373,3 +400,53 @@ def _window() -> "Grey":
 
     window: Grey = cv2.createHanningWindow((WIDTH, HEIGHT), cv2.CV_32F)
     return window
+
+
+def _larger_move(view: _View, earlier: _View) -> tuple[int, int]:
+    """The one, down and right, by which the edges fit best, wherever they fit otherwise."""
+    import cv2
+    import numpy as np
+
+    spectra = [cv2.dft(_padded(each)) for each in (view, earlier)]
+    product = cv2.mulSpectrums(*spectra, 0, conjB=True)
+    fits = cv2.dft(product, flags=cv2.DFT_INVERSE)[..., 0] * _larger_moves()
+    place = np.unravel_index(fits.argmax(), fits.shape)
+    down, right = (
+        int(at) - PADDED[axis] * (2 * at > PADDED[axis]) for axis, at in enumerate(place)
+    )
+    return down, right
+
+
+def _padded(view: _View) -> "Grey":
+    """The edges of the inner part as complex numbers, with room for a move."""
+    import cv2
+    import numpy as np
+
+    padded = np.zeros((*PADDED, 2), np.float32)
+    padded[:INNER_HEIGHT, :WIDTH] = cv2.merge(view.edges)[MARGIN:-MARGIN]
+    return padded
+
+
+@cache
+def _larger_moves() -> "Grey":
+    """What each move counts: nothing if it is small or leaves little in view, else the more the
+    less is left, for which there are fewer edges to fit."""
+    import numpy as np
+
+    down, right = (np.abs((np.arange(size) + size // 2) % size - size // 2) for size in PADDED)
+    shares = np.outer(np.maximum(1 - down / INNER_HEIGHT, 0), np.maximum(1 - right / WIDTH, 0))
+    is_larger = np.maximum.outer(down, right) >= FURTHER
+    counts = np.where(is_larger & (shares >= OVERLAP), 1 / np.sqrt(np.maximum(shares, OVERLAP)), 0)
+    return counts.astype(np.float32)
+
+
+def _still_in_view(move: tuple[int, int]) -> "Grey":
+    """Which blocks show, after a move, only what the inner part showed before it."""
+    import numpy as np
+
+    inside = np.zeros((HEIGHT, WIDTH), np.float32)
+    down, right = move
+    rows = slice(max(down, 0) + MARGIN, HEIGHT - MARGIN + min(down, 0))
+    columns = slice(max(right, 0), WIDTH + min(right, 0))
+    inside[rows, columns] = 1
+    return _means(inside) > 0.99

@@ -69,6 +69,9 @@ class Comparison:
     sharpness: float | None = None
     """The part of the earlier sharpness above 1 that blocks with the same edges have kept, 1 for
     all; None where there are too few such blocks."""
+    in_place: float = 1.0
+    """As `agreement`, but without the blocks that fit as well after a larger move, and less those
+    that fit only then: near 0 or below where the camera was turned along a regular front."""
 
 
 @dataclass(frozen=True, slots=True)
