@@ -407,8 +407,8 @@ def _larger_move(view: _View, earlier: _View) -> tuple[int, int]:
     import cv2
     import numpy as np
 
-    spectra = [cv2.dft(_padded(each)) for each in (view, earlier)]
-    product = cv2.mulSpectrums(*spectra, 0, conjB=True)
+    now, before = (cv2.dft(_padded(each)) for each in (view, earlier))
+    product = cv2.mulSpectrums(now, before, 0, conjB=True)
     fits = cv2.dft(product, flags=cv2.DFT_INVERSE)[..., 0] * _larger_moves()
     place = np.unravel_index(fits.argmax(), fits.shape)
     down, right = (
