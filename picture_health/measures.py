@@ -405,16 +405,17 @@ def _window() -> "Grey":
 def _larger_move(view: _View, earlier: _View) -> tuple[int, int]:
     """The one, down and right, by which the edges fit best, wherever they fit otherwise."""
     import cv2
-    import numpy as np
 
     now, before = (cv2.dft(_padded(each)) for each in (view, earlier))
     product = cv2.mulSpectrums(now, before, 0, conjB=True)
     fits = cv2.dft(product, flags=cv2.DFT_INVERSE)[..., 0] * _larger_moves()
-    place = np.unravel_index(fits.argmax(), fits.shape)
-    down, right = (
-        int(at) - PADDED[axis] * (2 * at > PADDED[axis]) for axis, at in enumerate(place)
-    )
-    return down, right
+    down, right = divmod(int(fits.argmax()), PADDED[1])
+    return _signed(down, PADDED[0]), _signed(right, PADDED[1])
+
+
+def _signed(place: int, size: int) -> int:
+    """A place in a correlation as a move: the second half of it are the negative ones."""
+    return place - size if place > size // 2 else place
 
 
 def _padded(view: _View) -> "Grey":
