@@ -92,9 +92,10 @@ def build_monitor(
     folder = FolderProof(settings.media_dir / FOLDER, settings.data_dir, contents=STILLS)
     own = (local_zone, small_jpeg, folder.prove_identity)
     packages.add(build_stills(select(StillsOptions), clock, fleet, ways, *own))
-    looks = (video.key_pictures.sample, snapshot, local.capture)
+    seen = (video.key_pictures.sample, snapshot, local.capture)
+    looks = (video.key_pictures.grey, snapshot, local.capture)
     health = select(PictureHealthOptions)
-    packages.add(build_picture_health(health, clock, fleet, looks, local_zone, small_jpeg))
+    packages.add(build_picture_health(health, clock, fleet, seen, local_zone, small_jpeg, looks))
     return packages.add(build_web(select(WebOptions), clock, packages)).monitor
 
 

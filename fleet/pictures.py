@@ -1,6 +1,6 @@
 """Pictures that were taken of a camera: their values, and what a JPEG says about itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -49,7 +49,8 @@ class TakenPicture:
 
     `taken_at` is the time of capture in UTC by the clock of this server: the arrival of the key
     frame, or the end of the capture. `way` is "pi", "usb", "snapshot" or "stream". `notes` are
-    sentences about the picture, for example that only half the size could be taken.
+    sentences about the picture, for example that only half the size could be taken. `grey` is the
+    data of the GreyPicture of the same moment, where that was wanted too.
     """
 
     data: bytes
@@ -58,6 +59,16 @@ class TakenPicture:
     taken_at: datetime
     way: str
     notes: tuple[str, ...] = ()
+    grey: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GreyPicture:
+    """A picture that only programs look at, which costs less than one for people: a binary PGM with
+    256 levels of grey. `taken_at` as in TakenPicture."""
+
+    data: bytes = field(repr=False)
+    taken_at: datetime
 
 
 def without_frames(error: Problem) -> Problem:

@@ -16,7 +16,7 @@ from picture_health.facade import PictureHealth
 from picture_health.kept_pictures import KeptPictures
 from picture_health.measuring import Measuring
 from picture_health.sampler import Sampler
-from picture_health.sampling import Sampling, Way
+from picture_health.sampling import Look, Sampling, Way
 from store.json_file import CannotOpen
 from store.sql import Unreachable
 
@@ -93,8 +93,10 @@ def build_picture_health(
     ways: Sequence[Way],
     zone: Callable[[], tzinfo],
     scale: Callable[[bytes, int], bytes | None],
+    looks: Sequence[Look] = (),
 ) -> PictureHealthPackage:
-    """Build picture health over these ways to take a picture. `zone` is the time zone of this
+    """Build picture health over these ways to take a picture, and `looks`, which take one that
+    nobody is going to see. `zone` is the time zone of this
     server; `scale` makes a JPEG of so many pixels' width of a larger one, or None."""
     engine, tracker = fleet.journal.engine, fleet.tracker
     settings = HealthSettings(engine, options.picture_health_interval, zone)
@@ -108,6 +110,7 @@ def build_picture_health(
         tracker.fleet,
         lambda findings: tracker.apply(findings, clock()),
         clock,
+        looks=looks,
     )
     health = PictureHealth(settings, kept, sampling, tracker.fleet, fleet.rules, clock)
 

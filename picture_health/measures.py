@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LARGEST = 50_000_000
 """Pixels of a picture that is decoded: 8K has 33 million."""
+GREY = b"P5\n"
+"""How a binary PGM begins, whose bytes are its pixels."""
 REDUCTIONS = (8, 4, 2)
 """Fractions of its size at which a JPEG can be decoded, for a part of the time and memory."""
 DARK = 24.0
@@ -81,7 +83,7 @@ ENOUGH_UNLIKE = 0.35
 
 
 def measured(data: bytes, earlier: Sequence[bytes] = ()) -> Sample:
-    """Measure a JPEG, also beside earlier descriptors. Raises CannotMeasure."""
+    """Measure a JPEG or a grey picture, also beside earlier descriptors. Raises CannotMeasure."""
     return sample_of(decoded(data), earlier)
 
 
@@ -102,15 +104,17 @@ def sample_of(picture: "Grey", earlier: Sequence[bytes] = ()) -> Sample:
 
 
 def decoded(data: bytes) -> "Grey":
-    """A grey picture, at the smallest size that is large enough."""
+    """A grey picture, at the smallest size that is large enough; a PGM as it is."""
     import cv2
     import numpy as np
 
-    width, height = size_of(data)
-    if width * height > LARGEST:
-        raise CannotMeasure(f"The picture is too large: {width} × {height} pixels")
-    reduction = next((part for part in REDUCTIONS if width >= part * 2 * WIDTH), 1)
-    way = getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{reduction}", cv2.IMREAD_GRAYSCALE)
+    way = cv2.IMREAD_GRAYSCALE
+    if not data.startswith(GREY):
+        width, height = size_of(data)
+        if width * height > LARGEST:
+            raise CannotMeasure(f"The picture is too large: {width} × {height} pixels")
+        reduction = next((part for part in REDUCTIONS if width >= part * 2 * WIDTH), 1)
+        way = getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{reduction}", way)
     buffer = np.frombuffer(data, np.uint8)
     picture = cv2.imdecode(buffer, way | cv2.IMREAD_IGNORE_ORIENTATION)
     if picture is None:

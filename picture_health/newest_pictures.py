@@ -27,7 +27,7 @@ class NewestPictures:
         with self._lock:
             self._drop(device)
             self._pictures[device] = picture
-            self._size += len(picture.data)
+            self._size += len(picture.data) + len(picture.grey)
             while self._size > self._most_bytes:
                 self._drop(next(iter(self._pictures)))
 
@@ -39,4 +39,4 @@ class NewestPictures:
     def _drop(self, device: int) -> None:
         picture = self._pictures.pop(device, None)
         if picture is not None:
-            self._size -= len(picture.data)
+            self._size -= len(picture.data) + len(picture.grey)

@@ -8,10 +8,11 @@ from functools import partial
 from threading import Event, Lock, RLock
 from time import monotonic
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fleet.model import Device, Facts, Finding, Fleet
 from fleet.pictures import (
+    GreyPicture,
     NotOffered,
     NotTaken,
     TakenPicture,
@@ -34,9 +35,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 log = logging.getLogger(__name__)
+P = TypeVar("P", bound=TakenPicture | GreyPicture)
 Way = Callable[[int, float], TakenPicture]
 """Takes a picture of a device within so many seconds. Raises NotOffered where the device does not
 have this way, and NotTaken where it fails."""
+Look = Callable[[int, float], TakenPicture | GreyPicture]
+"""The same for a picture that nobody is going to see."""
 TIMEOUT = 20.0
 """Seconds for a sample: a stream can have a key frame every ten."""
 GRACE = 15.0
@@ -83,7 +87,8 @@ class _Flight:
 
 class Sampling:
     """Samples cameras, from any thread; of each one at a time, and all who ask meanwhile get that
-    one. `ways` are tried in their order; `report` takes findings to the fleet."""
+    one. `ways` are tried in their order, `looks` instead of them for a camera that seems healthy;
+    `report` takes findings to the fleet."""
 
     def __init__(
         self,
@@ -96,8 +101,10 @@ class Sampling:
         report: Callable[[Sequence[Finding]], object],
         clock: Callable[[], datetime],
         timer: Callable[[], float] = monotonic,
+        looks: Sequence[Look] = (),
     ) -> None:
         self.ways = tuple(ways)
+        self.looks: Sequence[Look] = tuple(looks) or self.ways
         self.newest = NewestPictures()
         self._engine = engine
         self._settings = settings
@@ -168,13 +175,13 @@ class Sampling:
             flight.is_over.set()
 
     def _run(self, device: int, watched: Watched, flight: _Flight, timeout: float) -> None:
-        picture = self.taken(device, timeout)
+        picture = self._looked_at(device, watched, flight, timeout)
         if self._settings.expected_until(device, self._clock()):
-            self.newest.keep(device, picture)
+            self._keep_newest(device, picture)
             return
         if picture.taken_at == watched.taken_at:
             if flight.keeps:
-                self.newest.keep(device, picture)
+                self._keep_newest(device, picture)
             return  # The same key frame again is no evidence that nothing moves.
         references = self._kept.of(device, "reference")
         expected = self._kept.of(device, "expected")
@@ -197,12 +204,13 @@ class Sampling:
             watched.sampled_at, watched.sampled = self._clock(), self._timer()
             watched.taken_at, watched.reason, watched.fits_expected = picture.taken_at, "", fits
             if flight.keeps or fits or watched.course.health != "healthy":
-                self.newest.keep(device, picture)
+                self._keep_newest(device, picture)
             else:
                 self.newest.drop(device)
             self._tell(device, watched, picture, sample)
             self._note_change(device, before, watched.course)
-        self.flush()
+        if before.findings != watched.course.findings or self._is_cut_off:
+            self.flush()
 
     def miss(self, device: int, reason: str) -> None:
         """Note that a camera could not be sampled: its health is unknown, what was found stays."""
@@ -211,25 +219,50 @@ class Sampling:
             watched.course = replace(watched.course, health="unknown")
             watched.reason, watched.fits_expected = reason, False
 
+    def _looked_at(
+        self, device: int, watched: Watched, flight: _Flight, timeout: float
+    ) -> TakenPicture | GreyPicture:
+        """A picture to judge; one for people where they may want to see it. A finding needs more
+        than one sample in a row, so one that raises a finding is such a picture. Raises
+        NotTaken."""
+        course = watched.course
+        is_seen = flight.keeps or watched.fits_expected or course.findings or course.showing
+        return self._first(self.ways if is_seen else self.looks, device, timeout)
+
+    def _keep_newest(self, device: int, picture: TakenPicture | GreyPicture) -> None:
+        if isinstance(picture, TakenPicture):
+            self.newest.keep(device, picture)
+        else:
+            self.newest.drop(device)
+
     def taken(self, device: int, timeout: float = TIMEOUT) -> TakenPicture:
         """The picture of the first way that gives one, checked. Raises NotTaken."""
+        return self._first(self.ways, device, timeout)
+
+    def _first(self, ways: Sequence[Callable[[int, float], P]], device: int, timeout: float) -> P:
         deadline, error = self._timer() + timeout, None
-        for number, take in enumerate(self.ways, start=1):
-            left = (deadline - self._timer()) / (1 if number == len(self.ways) else 1.5)
+        for number, take in enumerate(ways, start=1):
+            left = (deadline - self._timer()) / (1 if number == len(ways) else 1.5)
             if left <= 0:
                 break
             try:
-                return checked(take(device, left))
+                picture = take(device, left)
+                if isinstance(picture, TakenPicture):
+                    checked(picture)
+                return picture
             except NotOffered:
                 continue
             except NotTaken as failed:
                 error = error or without_frames(failed)
         raise error or no_way()
 
-    def measured(self, picture: TakenPicture, earlier: Sequence[bytes] = ()) -> Sample:
+    def measured(
+        self, picture: TakenPicture | GreyPicture, earlier: Sequence[bytes] = ()
+    ) -> Sample:
         """A picture as a sample. Raises NotTaken."""
         try:
-            return self._measuring.sample(picture.data, earlier)
+            grey = picture.data if isinstance(picture, GreyPicture) else picture.grey
+            return self._measuring.sample(grey or picture.data, earlier)
         except CannotMeasure as error:
             raise NotTaken(f"{error.reason.removesuffix('.')}.", error.hint) from error
 
@@ -264,7 +297,9 @@ class Sampling:
 
     # -- findings ------------------------------------------------------------------------
 
-    def _tell(self, device: int, watched: Watched, picture: TakenPicture, sample: Sample) -> None:
+    def _tell(
+        self, device: int, watched: Watched, picture: TakenPicture | GreyPicture, sample: Sample
+    ) -> None:
         """Raise in the fleet what the course has found, and clear the rest."""
         findings = watched.course.findings
         known = open_faults(self._fleet().devices.get(device))
@@ -297,12 +332,19 @@ class Sampling:
             self._stored(lambda: self._kept.end(ended, now))
 
     def _evidence(
-        self, device: int, watched: Watched, fault: Fault, picture: TakenPicture, sample: Sample
+        self,
+        device: int,
+        watched: Watched,
+        fault: Fault,
+        picture: TakenPicture | GreyPicture,
+        sample: Sample,
     ) -> int | None:
         """The number of the picture that raises a finding, once it is kept."""
         kept = [each for each in self._kept.of(device, "evidence") if each.fault == fault]
         if kept:
             return kept[-1].id
+        if not isinstance(picture, TakenPicture):
+            return None
         try:
             made = self._kept.scaled(device, picture, sample, "evidence", fault=fault)
         except NotTaken:

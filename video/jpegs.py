@@ -6,6 +6,7 @@ have to be scaled. What a decoder cannot read is counted, never raised.
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +102,12 @@ class Jpegs:
             self.errors += 1
 
 
-def whole_picture(packet: EncodedPacket, quality: int) -> Picture | None:
-    """The picture of a key frame in full size, that of an MJPEG camera as it is. None where the
-    decoder finds damage in it, or cannot read it."""
+def whole_picture(
+    packet: EncodedPacket, quality: int, grey_width: int = 0, is_seen: bool = True
+) -> Picture | None:
+    """The picture of a key frame in full size, that of an MJPEG camera as it is; also in grey, or
+    only so, as a wish says (video/watching.py). None where the decoder finds damage in it, or
+    cannot read it."""
     import av
 
     coding = packet.coding
@@ -113,12 +117,23 @@ def whole_picture(packet: EncodedPacket, quality: int) -> Picture | None:
         frame = _Decoder(coding, is_strict=True).only_frame(packet)
         if frame is None or frame.is_corrupt:
             return None
-        if coding.encoding == "mjpeg":
-            size = frame.width, frame.height
-            return Picture(packet.data, *size, size, packet.at)
-        return _Output(PictureOptions(0, 0, quality)).picture(frame, packet.at)
+        size = frame.width, frame.height
+        picture = Picture(packet.data if is_seen else b"", *size, size, packet.at)
+        if is_seen and coding.encoding != "mjpeg":
+            picture = _Output(PictureOptions(0, 0, quality)).picture(frame, packet.at)
+        return replace(picture, grey=_pgm(frame, grey_width)) if grey_width else picture
     except (ValueError, av.error.FFmpegError):
         return None
+
+
+def _pgm(frame: "av.VideoFrame", most_width: int) -> bytes:
+    """A binary PGM (Netpbm) of so many pixels' width at most. Raises as `picture` does."""
+    width = min(frame.width, most_width)
+    height = max(round(frame.height * width / frame.width), 1)
+    plane = frame.reformat(width, height, format="gray", interpolation="AREA").planes[0]
+    data, step = memoryview(plane), plane.line_size
+    rows = [data[at : at + width] for at in range(0, height * step, step)]
+    return b"".join((f"P5\n{width} {height}\n255\n".encode(), *rows))
 
 
 class _Decoder:

@@ -6,9 +6,11 @@ is for pictures that a program looks at, the main stream for those that people s
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
+from typing import Any, TypeVar
 
-from fleet.pictures import NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
+from fleet.pictures import GreyPicture, NotJpeg, NotOffered, NotTaken, TakenPicture, jpeg_size
 from video.model import (
     ENDED,
     MAIN,
@@ -27,6 +29,7 @@ from video.streams import Streams
 from video.visitors import Visitors
 from video.watching import Watch
 
+T = TypeVar("T")
 WAY = "stream"
 FRESH = 2.0
 """Seconds since a key frame in which it is a picture of now."""
@@ -36,6 +39,10 @@ SMALL = "Taken from the sub stream: all sessions of the device are in use."
 NO_KEY = "The stream sent no undamaged key frame within {:.0f} s."
 NO_KEY_HINT = "Set a key frame distance of 2 to 4 seconds in the menu of the camera."
 VIEWER = "key-picture"
+GREY_WIDTH = 320
+"""Pixels of a picture for programs, at most."""
+WITHOUT_SUB = 600.0
+"""Seconds in which a camera that had no sub stream is not asked for one again."""
 
 
 class KeyPictures:
@@ -50,6 +57,8 @@ class KeyPictures:
         self._streams = streams
         self._visitors = visitors
         self._timer = timer
+        self._without_sub: dict[int, float] = {}
+        """Until when these devices are not asked for a sub stream."""
 
     def take(self, device: int, timeout: float) -> TakenPicture:
         """A picture of the main stream, or of the sub stream if it is open and the device has no
@@ -69,14 +78,24 @@ class KeyPictures:
     def sample(self, device: int, timeout: float) -> TakenPicture:
         """A picture of the sub stream, or of the main one where only that is open or there. Waits
         for `timeout` seconds at most. Raises NotTaken."""
+        return self._sampled(device, timeout, partial(self._of, grey_width=GREY_WIDTH))
+
+    def grey(self, device: int, timeout: float) -> GreyPicture:
+        """The same without colours, small, for less: a picture for programs. Raises NotTaken."""
+        return self._sampled(device, timeout, self._grey_of)
+
+    def _sampled(self, device: int, timeout: float, take: Callable[[StreamKey, float], T]) -> T:
         ends_at = self._timer() + timeout
         main, sub = StreamKey(device, MAIN), StreamKey(device, SUB)
-        if self._is_playing(main) and not self._is_playing(sub):
-            return self._of(main, ends_at)
+        if not self._is_playing(sub):
+            has_none = self._timer() < self._without_sub.get(device, 0.0)
+            if has_none or self._is_playing(main):
+                return take(main, ends_at)
         try:
-            return self._of(sub, ends_at)
+            return take(sub, ends_at)
         except _NoSubStream:
-            return self._of(main, ends_at)
+            self._without_sub[device] = self._timer() + WITHOUT_SUB
+            return take(main, ends_at)
 
     def of_opened(self, opened: OpenedStream, timeout: float) -> TakenPicture:
         """A picture of a stream that was opened already, and belongs to no device of the list. It
@@ -93,16 +112,26 @@ class KeyPictures:
         state = self._streams.state(key)
         return state is not None and state.activity == PLAYING
 
-    def _of(self, key: StreamKey, ends_at: float, notes: tuple[str, ...] = ()) -> TakenPicture:
+    def _grey_of(self, key: StreamKey, ends_at: float) -> GreyPicture:
+        picture = self._key_picture(key, ends_at, grey_width=GREY_WIDTH, is_seen=False)
+        return GreyPicture(picture.grey, datetime.fromtimestamp(picture.at, UTC))
+
+    def _key_picture(self, key: StreamKey, ends_at: float, **form: Any) -> Picture:
+        """The picture of a key frame in a form of KeyWish. Raises NotTaken."""
         timeout = ends_at - self._timer()
-        with self._streams.watch_key(key, VIEWER, FRESH, timeout * PATIENCE) as watch:
-            picture = self._picture(watch, timeout)
+        with self._streams.watch_key(key, VIEWER, FRESH, timeout * PATIENCE, **form) as watch:
+            return self._picture(watch, timeout)
+
+    def _of(
+        self, key: StreamKey, ends_at: float, notes: tuple[str, ...] = (), grey_width: int = 0
+    ) -> TakenPicture:
+        picture = self._key_picture(key, ends_at, grey_width=grey_width)
         try:
             width, height = jpeg_size(picture.data)
         except NotJpeg as error:
             raise NotTaken(str(error)) from None
         at = datetime.fromtimestamp(picture.at, UTC)
-        return TakenPicture(picture.data, width, height, at, WAY, notes)
+        return TakenPicture(picture.data, width, height, at, WAY, notes, picture.grey)
 
     def _picture(self, watch: Watch, timeout: float) -> Picture:
         """The picture of a watch. Raises NotTaken."""

@@ -66,7 +66,9 @@ def fragment_of(head: Head, data: bytes) -> Fragment:
 
 
 def picture_head(picture: Picture) -> dict[str, Any]:
+    """The head; the data is the picture, and after it the one in grey."""
     return {
+        "grey": len(picture.grey),
         "size": [picture.width, picture.height],
         "source": picture.source,
         "at": picture.at,
@@ -75,7 +77,8 @@ def picture_head(picture: Picture) -> dict[str, Any]:
 
 def picture_of(head: Head, data: bytes) -> Picture:
     width, height = head["size"]
-    return Picture(data, width, height, tuple(head["source"]), head["at"])
+    end = len(data) - head["grey"]
+    return Picture(data[:end], width, height, tuple(head["source"]), head["at"], data[end:])
 
 
 def plan_head(plan: SegmentPlan) -> dict[str, Any]:

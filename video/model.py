@@ -141,13 +141,15 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One JPEG. `source`: width and height before it was scaled."""
+    """One JPEG. `source`: width and height before it was scaled. `grey`: the same as a small binary
+    PGM, where that was wished for; there can be nothing but that."""
 
     data: bytes = field(repr=False)
     width: int
     height: int
     source: tuple[int, int]
     at: float
+    grey: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

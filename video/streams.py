@@ -134,10 +134,19 @@ class Streams:
         options = None if kind == MP4 else PictureOptions(max_width, max_rate, quality)
         return self._watch(Watch(key, kind, viewer, self._clock(), options, self._leave))
 
-    def watch_key(self, key: StreamKey, viewer: object, fresh: float, wait: float) -> Watch:
+    def watch_key(
+        self,
+        key: StreamKey,
+        viewer: object,
+        fresh: float,
+        wait: float,
+        *,
+        grey_width: int = 0,
+        is_seen: bool = True,
+    ) -> Watch:
         """Wait for the picture of one key frame; the options are those of KeyWish. Close it. A
         stream that is opened for this alone is tried once, and closed at once."""
-        wish = KeyWish(next(self._wishes), fresh, wait)
+        wish = KeyWish(next(self._wishes), fresh, wait, grey_width, is_seen)
         return self._watch(Watch(key, KEY, viewer, self._clock(), wish, self._leave))
 
     def _watch(self, watch: Watch) -> Watch:

@@ -34,7 +34,9 @@ class PictureOptions(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class KeyWish:
-    """A wish for the picture of one key frame, in full size and undamaged.
+    """A wish for the picture of one key frame, undamaged and in full size. With `grey_width`, also
+    one in grey of so many pixels' width at most, for a program; nothing but that, if not `is_seen`,
+    which can wait a moment.
 
     The last one is taken if it came within `fresh` seconds, else the next one, and after `wait`
     seconds without one the last one after all, however old. `number` tells wishes apart.
@@ -43,6 +45,8 @@ class KeyWish:
     number: int
     fresh: float
     wait: float
+    grey_width: int = 0
+    is_seen: bool = True
 
 
 class Watch:

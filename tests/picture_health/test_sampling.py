@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from fleet.pictures import NotOffered, NotTaken, TakenPicture, jpeg_size
+from fleet.pictures import GreyPicture, NotOffered, NotTaken, TakenPicture, jpeg_size
+from picture_health import health_rows as rows
 from picture_health.camera_health import OpenFault, Suspicion
+from picture_health.measures import decoded
 from picture_health.measuring import Measuring
 from picture_health.model import FAULTS, Fault
 from picture_health.newest_pictures import NewestPictures
@@ -318,6 +320,54 @@ def test_a_full_disk_of_the_database_ends_nothing_and_is_told_once(
     clinic.start()
     assert clinic.check() == "faulty"
     assert clinic.health.of(1).faults == (OpenFault("black", raised_at, number),)
+
+
+def test_a_camera_that_seems_healthy_is_looked_at_for_less(clinic: Clinic) -> None:
+    greys: list[int] = []
+
+    def look(device: int, timeout: float) -> TakenPicture | GreyPicture:
+        picture = clinic.sampling.ways[0](device, timeout)
+        greys.append(clinic.asked.pop())
+        grey = decoded(picture.data)
+        height, width = grey.shape
+        data = b"P5\n%d %d\n255\n" % (width, height) + grey.tobytes()
+        return GreyPicture(data, picture.taken_at)
+
+    clinic.sampling.looks = (look,)
+
+    def sample() -> None:
+        clinic.forward(minutes=1)
+        clinic.sampling.sample(1)
+
+    sample()
+    assert clinic.health.of(1).state == "healthy"
+    assert (greys, clinic.asked) == ([1], [])
+    clinic.answers[1] = clinic.view("black")
+    sample()
+    assert clinic.health.of(1).state == "suspected"
+    assert clinic.health.newest_picture(1) is None, "nobody can see it"
+    sample()
+    assert (greys, clinic.asked) == ([1, 1], [1])
+    sample()
+    (raised,) = clinic.health.of(1).faults
+    assert clinic.health.newest_picture(1)
+    assert raised.picture_id
+    assert clinic.health.picture(1, raised.picture_id).data[:2] == b"\xff\xd8"
+    clinic.check()
+    assert len(greys) == 2, "a person who asks wants to see it"
+
+
+def test_the_stop_writes_what_the_next_picture_is_compared_with(clinic: Clinic) -> None:
+    clinic.check(2)
+    clinic.sampling.flush()
+    before = rows.courses(clinic.engine).get(1)
+    clinic.check()
+    clinic.sampling.flush()
+    assert rows.courses(clinic.engine).get(1) == before, "only the picture is newer: that can wait"
+    clinic.sampling.stop()
+    kept = rows.courses(clinic.engine)[1]
+    assert kept.course.anchor == clinic.sampling.watched(1).course.anchor != b""
+    assert kept.sampled_at == clinic.now
 
 
 def test_all_who_ask_meanwhile_get_the_sample_that_is_being_taken(clinic: Clinic) -> None:

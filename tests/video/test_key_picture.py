@@ -9,13 +9,14 @@ from time import monotonic
 import pytest
 
 from fleet.pictures import NotOffered, NotTaken, jpeg_size
+from picture_health.measures import decoded
 from tests.gst_server import gst_server, needs_gst
 from tests.home import until
 from tests.video.clips import Recorded
 from tests.video.packets_of import packets_of
 from tests.video.rtsp_opener import Server, SilentCamera
 from video.jpegs import whole_picture
-from video.key_picture import KeyPictures
+from video.key_picture import WITHOUT_SUB, KeyPictures
 from video.messages import KEY_PICTURE, Message
 from video.model import MAIN, PLAYING, SUB, NotOpened, StreamKey, StreamState
 from video.nal_units import annex_b
@@ -102,13 +103,22 @@ def test_an_open_stream_is_used_as_it_is(streams: Streams, camera: Camera) -> No
 def test_a_sample_is_of_the_small_stream_where_there_is_one(
     streams: Streams, camera: Camera
 ) -> None:
-    pictures = KeyPictures(streams)
+    now = [0.0]
+    pictures = KeyPictures(streams, timer=lambda: now[0] + monotonic())
     assert pictures.sample(1, 15).width == 640
     assert camera.opened == [SMALL]
     until(lambda: not streams.states())
     camera.has_sub = False
     assert pictures.sample(1, 15).width == 640
     assert camera.opened == [SMALL, LARGE]
+    until(lambda: not streams.states())
+    assert pictures.grey(1, 15).data.startswith(b"P5\n320 180\n")
+    assert camera.opened == [SMALL, LARGE, LARGE], "it has no sub stream a moment later either"
+    now[0] += WITHOUT_SUB
+    camera.has_sub = True
+    until(lambda: not streams.states())
+    assert pictures.sample(1, 15).grey.startswith(b"P5\n320 180\n")
+    assert camera.opened[3:] == [SMALL]
 
 
 @needs_gst
@@ -193,6 +203,22 @@ def test_a_key_frame_is_a_whole_picture_at_once(recorded: Packets, name: str) ->
     assert jpeg_size(picture.data) == (320, 184 if name == "mjpeg" else 180)
     assert picture.at == packet.at
     assert (picture.data == packet.data) == (name == "mjpeg")
+
+
+@pytest.mark.parametrize("name", ["h264", "h265", "mjpeg"])
+def test_a_program_gets_the_same_picture_small_and_in_grey(recorded: Packets, name: str) -> None:
+    packet = packets_of(recorded(name))[0]
+    both, alone = whole_picture(packet, 90, 160), whole_picture(packet, 90, 160, is_seen=False)
+    seen = whole_picture(packet, 90)
+    assert both is not None
+    assert alone is not None
+    assert seen is not None
+    assert (both.data, alone.data, seen.grey) == (seen.data, b"", b"")
+    assert alone.grey == both.grey, "what is compared with each other comes in one way"
+    assert alone.grey.startswith(b"P5\n160 9")
+    grey, colour = decoded(alone.grey).astype(int), decoded(seen.data).astype(int)
+    assert abs(grey.mean() - colour.mean()) < 1
+    assert abs(grey.std() - colour.std()) < 3, "all 256 levels, as in a JPEG"
 
 
 @pytest.mark.parametrize("name", ["h264", "h265", "mjpeg"])

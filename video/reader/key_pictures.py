@@ -6,11 +6,14 @@ from contextlib import suppress
 from threading import Lock, Thread
 
 from video.jpegs import whole_picture
-from video.packets import EncodedPacket
+from video.model import Picture
+from video.packets import EncodedPacket, VideoCoding
 from video.reader.sending import Send, key_picture_message
 from video.watching import KeyWish
 
 QUALITY = 90
+LARGE = 1_000_000
+"""Pixels from which the memory that a grey picture took is given back at once, too."""
 
 
 class KeyPictures:
@@ -60,18 +63,32 @@ class KeyPictures:
 
     def _decode(self, key: EncodedPacket, wishes: list[KeyWish]) -> None:
         try:
-            picture = whole_picture(key, QUALITY)
-            if picture is None:
-                self._key = None
-                return
-            with self._lock:
-                kept = [wish for wish in wishes if self._waiting.pop(wish, None) is not None]
-                self._done |= frozenset(kept)
-            for wish in kept:
-                self._send(key_picture_message(self._number, wish, picture))
+            for form in {_form(wish) for wish in wishes}:
+                picture = whole_picture(key, QUALITY, *form)
+                if picture is None:
+                    self._key = None
+                    return
+                self._fulfil([wish for wish in wishes if _form(wish) == form], picture)
         finally:
-            _give_memory_back()
+            if _takes_memory(key, wishes):
+                _give_memory_back()
             self._is_decoding = False
+
+    def _fulfil(self, wishes: Iterable[KeyWish], picture: Picture) -> None:
+        with self._lock:
+            kept = [wish for wish in wishes if self._waiting.pop(wish, None) is not None]
+            self._done |= frozenset(kept)
+        for wish in kept:
+            self._send(key_picture_message(self._number, wish, picture))
+
+
+def _takes_memory(key: EncodedPacket, wishes: Iterable[KeyWish]) -> bool:
+    is_large = isinstance(key.coding, VideoCoding) and key.coding.width * key.coding.height >= LARGE
+    return is_large or any(wish.is_seen for wish in wishes)
+
+
+def _form(wish: KeyWish) -> tuple[int, bool]:
+    return wish.grey_width, wish.is_seen
 
 
 def _give_memory_back() -> None:

@@ -38,6 +38,8 @@ class Pipeline:
         self.counting = Counting(now)
         self.is_playing = False
         self.is_watched = False
+        self.is_in_no_hurry = False
+        """Nobody but a program waits for a picture of it."""
         self.is_done = False
         self._number = number
         self._send = send
@@ -74,7 +76,10 @@ class Pipeline:
         with self._changed:
             if head["version"] > self._version:
                 self._version = head["version"]
-                self.is_watched = bool(head["mp4"] or head["pictures"] or head["keys"])
+                wishes = [KeyWish(*wish) for wish in head["keys"]]
+                is_seen = any(wish.is_seen for wish in wishes)
+                self.is_watched = bool(head["mp4"] or head["pictures"]) or is_seen
+                self.is_in_no_hurry = bool(wishes) and not (self.is_watched or head["record"])
                 self._work.append(head)
                 self._changed.notify()
 

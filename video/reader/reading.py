@@ -109,7 +109,8 @@ class Reading:
             at = time.time()
             self.packet_at = now
             self.pipeline.put([Arrival(channel, data, now, at) for channel, data in packets])
-        is_watched = self.pipeline.is_watched or not self.pipeline.is_playing
+        can_wait = self.pipeline.is_playing or self.pipeline.is_in_no_hurry
+        is_watched = self.pipeline.is_watched or not can_wait
         if size > MUCH:
             self._step /= 2
         elif size < MUCH / 4:

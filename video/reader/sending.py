@@ -25,7 +25,7 @@ def picture_message(number: int, options: PictureOptions, picture: Picture) -> M
 
 def key_picture_message(number: int, wish: KeyWish, picture: Picture) -> Message:
     head = {"wish": astuple(wish), **picture_head(picture)}
-    return Message(messages.KEY_PICTURE, number, head, picture.data)
+    return Message(messages.KEY_PICTURE, number, head, picture.data + picture.grey)
 
 
 def segment_message(number: int, lease: int, segment: SegmentProgress) -> Message:
