@@ -37,6 +37,11 @@ FITS = "It shows a picture that you expect."
 NO_LONGER_EXPECTED = "Not sampled since an expected picture was removed."
 WAS_OFF = "Not sampled since picture health was turned on."
 WAS_IN_HOURS = "Not sampled since its expected hours ended."
+FROZEN_HINT = (
+    "It can be the normal view, of which no fault would be found any more. If the camera repeats "
+    "its last picture between events, turn on “Repeats its last picture” (repeats). If it shows a "
+    "privacy card, set a reference of its normal view first."
+)
 OFFLINE = "The camera is offline."
 NOT_A_CAMERA = "Only cameras have picture health."
 RETIRED = "The camera is retired."
@@ -172,6 +177,7 @@ class PictureHealth:
         `add_reference`."""
         device = self._device(device_id).id
         self._check_room(device, "expected")
+        self._check_not_frozen(device, picture_id)
         if picture_id is None:
             picture = self.sampling.newest.of(device) or self.sampling.taken(device)
             sample = self.sampling.measured(picture)
@@ -182,6 +188,16 @@ class PictureHealth:
         fits = picture_id is None or self.sampling.shows(device, kept)
         self.sampling.end(device, FAULTS, fits_expected=fits)
         return kept
+
+    def _check_not_frozen(self, device: int, picture_id: int | None) -> None:
+        """Refuse a picture of which nothing but standing still is known: it can be the normal view,
+        and once that is expected, nothing in it is found any more. Raises Invalid and NotFound."""
+        if picture_id is None:
+            is_frozen = open_faults(self._device(device)).keys() == {"frozen"}
+        else:
+            is_frozen = self._kept.find(device, picture_id).fault == "frozen"
+        if is_frozen:
+            raise Invalid("A frozen picture cannot be expected", FROZEN_HINT)
 
     def _check_room(self, device: int, kind: PictureKind) -> None:
         most = MOST_REFERENCES if kind == "reference" else MOST_EXPECTED

@@ -10,6 +10,7 @@ const DONE = {
   normal: "Reference set.",
   expected: "Saved. Similar pictures are not reported.",
   remove: "Removed.",
+  repeats: "Saved. This camera is not reported as frozen.",
 };
 
 const chosen = (form, name) => (form.elements[name] ? { [name]: Number(form.elements[name].value) } : {});
@@ -18,6 +19,7 @@ const REQUESTS = {
   check: (form, url) => send("POST", `${url}/check`),
   normal: (form, url) => send("POST", `${url}/references`, chosen(form, "still")),
   expected: (form, url) => send("POST", `${url}/expected`, chosen(form, "picture")),
+  repeats: (form, url) => send("PATCH", url, { repeats: true }),
   remove: (form, url) => send("DELETE", `${url}/pictures/${form.elements.picture.value}`),
 };
 

@@ -203,3 +203,15 @@ def test_a_crash_between_a_finding_and_its_course_ends_no_finding(clinic: Clinic
     assert clinic.check() == "faulty"
     assert clinic.health.of(1).faults == fault
     assert clinic.check(2) == "healthy"
+
+
+def test_a_frozen_picture_cannot_be_expected_as_it_can_be_the_normal_view(clinic: Clinic) -> None:
+    clinic.answers[1] = clinic.view("frozen")
+    assert clinic.check(4) == "faulty"
+    (frozen,) = clinic.health.of(1).faults
+    for picture in (frozen.picture_id, None):
+        with pytest.raises(Invalid, match="frozen picture cannot be expected") as refused:
+            clinic.health.expect(1, "otto", picture)
+        assert "“Repeats its last picture”" in refused.value.hint
+    clinic.health.set_settings(1, {"repeats": True})
+    assert (clinic.health.of(1).state, clinic.findings()) == ("healthy", {})

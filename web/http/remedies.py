@@ -98,7 +98,7 @@ FINDING_REMEDIES = {
     "picture.frozen": (
         "Picture is frozen",
         "Restart the camera. If it repeats its last picture by design, as battery cameras do, turn "
-        "on “Still source” in its picture health.",
+        "on “Repeats its last picture” in its picture health.",
     ),
     "picture.blurred": (
         "Picture is blurred",

@@ -66,6 +66,11 @@ class ShownFault:
     picture_url: str
 
     @property
+    def is_frozen(self) -> bool:
+        """True for one that cannot be expected: its picture can be the normal view."""
+        return self.kind == "frozen"
+
+    @property
     def is_compared(self) -> bool:
         """True for a fault that another reference can explain: black and frozen ones need none."""
         return self.kind in COMPARED
@@ -94,6 +99,11 @@ class HealthView:
     now_at: datetime | None
     hours: Sequence[str]
     stills: Sequence[ShownStill]
+
+    @property
+    def is_only_frozen(self) -> bool:
+        """True if nothing but a frozen picture was found, which cannot be expected."""
+        return bool(self.faults) and all(fault.is_frozen for fault in self.faults)
 
     @property
     def reference(self) -> ShownPicture | None:
@@ -146,7 +156,7 @@ def _fault(device: Device, health: CameraHealth, fault: OpenFault) -> ShownFault
         since=fault.since,
         unknown_since=unconfirmed_since(health),
         text=remedies.explanation(kind, known.text) if known else "",
-        remedy=remedies.what_to_do(kind),
+        remedy=remedies.what_to_do(kind).replace(" in its picture health", " below"),
         picture_id=id,
         picture_url=picture_url(device.id, id) if id is not None else "",
     )

@@ -35,11 +35,18 @@ LEVELS = {
 }
 INTERVALS = (30, 60, 300, 900, 3600, 86400)
 """Seconds between two samples, of which a person chooses."""
+HOURS_FAULTS = {
+    "days": "Choose at least one day",
+    "starts": "Enter the time at which the expected hours begin, such as 22:00",
+    "ends": "Enter the time at which the expected hours end, such as 06:00",
+}
+"""What is wrong in a line with hours, by its field."""
 DONE = {
     "check": "Checked.",
     "normal": "Reference set.",
     "expected": "Saved. Similar pictures are not reported.",
     "remove": "Removed.",
+    "repeats": "Saved. This camera is not reported as frozen.",
     "save": "Settings saved.",
 }
 
@@ -74,7 +81,8 @@ def act(key: str) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        fault = {"field": name, "error": f"This {wording(first)}", "hint": ""}
+        text = HOURS_FAULTS.get(str(first["loc"][-1]), "") if name == "expected_hours" else ""
+        fault = {"field": name, "error": text or f"This {wording(first)}", "hint": ""}
         return Response(_page(device, fault=fault), 422)
     except (Refused, HttpError) as error:
         code = error.status if isinstance(error, HttpError) else status_of(error)
@@ -93,6 +101,8 @@ def _do(device: Device, do: str) -> None:
             picture_health.add_reference(device, _number("still"))
         case "expected":
             picture_health.expect(device, _number("picture"))
+        case "repeats":
+            picture_health.change(device, {"repeats": True})
         case "remove":
             picture_health.remove(device, _number("picture") or 0)
         case "save":

@@ -179,6 +179,13 @@ def test_what_people_set_is_kept_and_wrong_values_are_named(studio: Studio) -> N
         answer = studio.send("PATCH", GATE, bad, status=422)
         assert field in answer.json["error"], answer.text
         assert answer.json["hint"]
+    for wrong, text in (
+        ({"ends": "6"}, "expected_hours.0.ends: must be a time of day such as 06:00"),
+        ({"starts": "12+01"}, "expected_hours.0.starts: must be a time of day such as 06:00"),
+        ({"days": []}, "expected_hours.0.days: must have at least one day, such as monday"),
+    ):
+        body = {"expected_hours": [{**NIGHT, **wrong}]}
+        assert studio.send("PATCH", GATE, body, status=422).json["error"] == text
     assert studio.health()["settings"] == settings
     for path, body in (("references", {"still": 0}), ("expected", {"picture": "1"})):
         studio.send("POST", f"{GATE}/{path}", body, status=422)

@@ -121,6 +121,25 @@ def test_every_button_works_without_script(studio: Studio) -> None:
     assert "cannot do this" in studio.press("dance", 422)
 
 
+def test_a_frozen_picture_is_not_offered_as_expected(studio: Studio) -> None:
+    studio.set(mode="off")
+    studio.set(mode="on", interval=86400, sensitivity="high", repeats=False)
+    studio.cameras.shows = SCENE
+    for _time in range(4):
+        studio.press("check")
+    page = studio.visit()
+    card = page.find_one("section", **{"aria-labelledby": "fault-frozen"})
+    assert "turn on “Repeats its last picture” below" in card.text
+    assert not page.find("button", value="expected"), "the normal view would be expected"
+    (picture,) = body_of(studio.home.client.get(API))["faults"]
+    number = picture["picture"].rpartition("/")[2]
+    assert "A frozen picture cannot be expected." in studio.press("expected", 422, picture=number)
+    assert card.find_one("button", value="repeats").text == "Repeats its last picture"
+    assert "This camera is not reported as frozen." in studio.press("repeats")
+    assert studio.settings()["repeats"] is True
+    assert state_of(studio.visit()) == "No fault found"
+
+
 def test_the_form_keeps_what_was_typed_and_names_what_is_wrong(studio: Studio) -> None:
     form = {"mode": "on", "sensitivity": "high", "interval": "900", "line": ["0", "1"]}
     night = {"days-0": ["friday", "saturday"], "starts-0": "22:00", "ends-0": "06:30"}
@@ -140,6 +159,9 @@ def test_the_form_keeps_what_was_typed_and_names_what_is_wrong(studio: Studio) -
     wrong = studio.press("save", 422, **form, **{**night, "ends-0": ""})
     assert 'role="alert"' in wrong
     assert 'value="22:00"' in wrong
+    assert "Enter the time at which the expected hours end, such as 06:00." in wrong
+    dayless = studio.press("save", 422, **form, **{"starts-0": "22:00"})
+    assert "Choose at least one day." in dayless
     assert studio.settings() == settings
     assert "Settings saved." in studio.press("save", mode="off", sensitivity="low", line="0")
     assert studio.settings()["expected_hours"] == []
@@ -150,6 +172,9 @@ def test_the_details_of_the_camera_lead_to_the_page(studio: Studio) -> None:
     details = studio.visit("/cameras/1")
     assert details.find("a", href=PAGE)
     assert "Picture health: off" in details.text
+    for path in (PAGE, "/cameras/1/stills", "/recordings/1"):
+        back = studio.visit(path).find_one("a", href="/cameras/1")
+        assert back.text == "Back to the camera", path
 
 
 # -- in a browser ----------------------------------------------------------------------------
@@ -213,6 +238,15 @@ def test_a_camera_that_shows_another_picture_is_found_with_three_pictures(
     expect(page.locator("#state-title")).to_have_text("No fault found")
     press(page, "Use current picture", "Reference set.")
     expect(page.locator("#health .health-kept img")).to_have_count(1)
+    assert gate.monitor.request("POST", "/api/cameras/1/stills").status == 201
+    page.reload()
+    page.get_by_text("Use a still").click()
+    still = page.locator(".health-kept .still-box > img")
+    expect(still).to_be_visible()
+    for side in ("left", "right"):
+        inside = f"image => image.parentElement.getBoundingClientRect().{side}"
+        edge = f"image => image.getBoundingClientRect().{side}"
+        assert still.evaluate(edge) == still.evaluate(inside), "no picture lies on the next one"
     gate.show("white")
     press(page, "Check now", "Checked.")
     expect(page.locator("#state-title")).to_have_text("A fault is suspected")

@@ -1,13 +1,13 @@
 """Picture health as JSON: of one camera, of the fleet, and what can be changed."""
 
 from datetime import datetime, time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from fleet.model import Device
-from fleet.shapes import Time, iso
+from fleet.shapes import Time, iso, pattern_schema
 from picture_health.camera_health import (
     CameraHealth,
     CameraSettings,
@@ -29,13 +29,32 @@ MINUTE = r"^([01]\d|2[0-3]):[0-5]\d$"
 HIGHEST_ID = 2**63 - 1
 
 
+def _some(days: Any) -> Any:
+    if days == []:
+        raise ValueError("must have at least one day, such as monday")
+    return days
+
+
+def _minute(text: str) -> str:
+    try:
+        if len(text) != 5 or text[2] != ":":
+            raise ValueError(text)
+        time.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a time of day such as 06:00") from None
+    return text
+
+
+Minute = Annotated[str, AfterValidator(_minute), pattern_schema(MINUTE)]
+
+
 class HealthHours(Strict):
     """Hours in which no picture is judged: on days of the week, by the clock of this server. An end
     that is not later than the start is on the next day."""
 
-    days: list[Day] = Field(min_length=1, max_length=7)
-    starts: str = Field(pattern=MINUTE)
-    ends: str = Field(pattern=MINUTE)
+    days: Annotated[list[Day], BeforeValidator(_some), Field(min_length=1, max_length=7)]
+    starts: Minute
+    ends: Minute
 
 
 class HealthChange(Strict):
