@@ -273,6 +273,8 @@ class FolderProof:
                 f"{self.folder} does not exist: its disk or share may not be mounted. Nothing is "
                 f"{self.contents.kept} until it is back."
             )
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return NotProved(f"The disk of {self.folder} is full. Free disk space there.")
         return NotProved(
             f"{self.folder} cannot be written ({error.strerror}). Allow this user to write there, "
             "or set MEDIA_DIR to another folder."

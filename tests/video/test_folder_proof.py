@@ -148,6 +148,14 @@ def test_a_full_disk_can_be_cleaned_and_not_recorded_to(on_share: FolderProof, s
     assert on_share.prove() == ""
 
 
+def test_a_disk_that_is_full_from_the_beginning_is_named(share: Disk, data_dir: Path) -> None:
+    share.fill()
+    proof = FolderProof(share.folder / "media" / "recordings", data_dir)
+    assert proof.prove() == f"The disk of {proof.folder} is full. Free disk space there."
+    share.make_room()
+    assert proof.prove() == ""
+
+
 def test_a_read_only_disk_is_named(on_share: FolderProof, share: Disk) -> None:
     share.lock()
     assert on_share.prove() == (
