@@ -6,12 +6,19 @@ package gets those that it names in its `build.py`, and a source those in its `O
 
 import ipaddress
 import re
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -28,6 +35,8 @@ LOGOS = {
     ".webp": "image/webp",
 }
 """What LOGO_FILE may be: the end of its name and its media type."""
+LEAST = {"stills_interval": 60, "picture_health_interval": 30}
+"""Seconds of the shortest intervals, below which only 0 is left, for none."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -245,18 +254,12 @@ class Settings(BaseSettings):
             raise ValueError("must be a host name and a port such as www.easy4ipcloud.com:8800")
         return value
 
-    @field_validator("stills_interval")
+    @field_validator(*LEAST)
     @classmethod
-    def _interval(cls, value: int) -> int:
-        if 0 < value < 60:
-            raise ValueError("must be 0, or a whole number from 60 to 604800")
-        return value
-
-    @field_validator("picture_health_interval")
-    @classmethod
-    def _health_interval(cls, value: int) -> int:
-        if 0 < value < 30:
-            raise ValueError("must be 0, or a whole number from 30 to 86400")
+    def _interval(cls, value: int, info: ValidationInfo) -> int:
+        name = str(info.field_name)
+        if 0 < value < LEAST[name]:
+            raise ValueError(_allowed_values(name))
         return value
 
     @field_validator("allowed_origins")
@@ -284,6 +287,13 @@ class Settings(BaseSettings):
         except UnicodeEncodeError:
             # Such a name could not be shown on a page, in an answer, or in the log.
             raise ValueError("the path contains bytes that are not UTF-8; rename it") from None
+        return value
+
+    @field_validator("camera_python")
+    @classmethod
+    def _program(cls, value: Path | None) -> Path | None:
+        if value is not None and not shutil.which(value):
+            raise ValueError("no such program; enter the path of a Python such as /usr/bin/python3")
         return value
 
     @field_validator("logo_file")
@@ -328,18 +338,21 @@ def _sentence(error: ErrorDetails) -> str:
     value = "" if "Secret" in str(field.annotation) else f"={shown}"
     wanted = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] != "value_error":
-        wanted = _allowed_values(field)
+        wanted = _allowed_values(name)
     default = f" (default: {field.default})" if field.default else ""
     return f"Invalid {name.upper()}{value}: {wanted}{default}."
 
 
-def _allowed_values(field: FieldInfo) -> str:
+def _allowed_values(name: str) -> str:
     """The description of an option's values."""
+    field = Settings.model_fields[name]
     if field.annotation in (int, float):
         least, most = (
             next(getattr(limit, bound) for limit in field.metadata if hasattr(limit, bound))
             for bound in ("ge", "le")
         )
+        if name in LEAST:
+            return f"must be 0, or a whole number from {LEAST[name]} to {most}"
         whole = "whole " if field.annotation is int else ""
         return f"must be a {whole}number from {least} to {most}"
     if field.annotation is bool:

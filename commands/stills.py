@@ -29,9 +29,13 @@ def still(settings: Settings, args: argparse.Namespace) -> int:
     """Take a still of a camera now and write it to a file."""
     fleet = read_fleet(settings)
     device = _camera(fleet, args.camera)
-    data = _taken_by_monitor(settings, device) or _taken_without_monitor(settings, device)
+    name = labels.name_among(device, fleet.devices)
+    try:
+        data = _taken_by_monitor(settings, device) or _taken_without_monitor(settings, device)
+    except Failed as error:
+        raise Failed(f"No still of {name}: {error}", error.code) from None
     _write(args.output, data)
-    print(f"Still of {labels.name_among(device, fleet.devices)} written to {args.output}")
+    print(f"Still of {name} written to {args.output}")
     return DONE
 
 

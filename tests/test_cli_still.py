@@ -47,6 +47,7 @@ def test_a_still_is_written_by_the_running_monitor_and_without_one(
         assert min(jpeg_size(first)) > 0
         code, _out, err = still(monitor, str(DEAD), "--output", str(file))
         assert (code, len(err.splitlines())) == (1, 1), err
+        assert "No still of Camera 2: " in err
         assert file.read_bytes() == first
         for key in ("99", "Nobody"):
             code, _out, err = still(monitor, key, "-o", str(file))

@@ -25,6 +25,12 @@ WRONG = {
     ("AUTO_SCAN", "perhaps"): "Invalid AUTO_SCAN=perhaps: must be true or false.",
     ("EASY_IP_TARGETS", "10.0.0.300"): "Invalid EASY_IP_TARGETS=10.0.0.300: '10.0.0.300' is "
     "not an IPv4 address.",
+    ("STILLS_INTERVAL", "abc"): "Invalid STILLS_INTERVAL=abc: must be 0, or a whole number from 60 "
+    "to 604800 (default: 3600).",
+    ("PICTURE_HEALTH_INTERVAL", "90000"): "Invalid PICTURE_HEALTH_INTERVAL=90000: must be 0, or a "
+    "whole number from 30 to 86400 (default: 300).",
+    ("CAMERA_PYTHON", "/nope"): "Invalid CAMERA_PYTHON=/nope: no such program; enter the path of a "
+    "Python such as /usr/bin/python3.",
     (
         "LOGO_FILE",
         "logo.exe",

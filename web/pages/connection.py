@@ -160,7 +160,7 @@ def _test(
 ) -> Any:
     """Test what the form has. Raises Invalid and HttpError before it begins."""
     wanted = _trial(device, source, typed, login, secret)
-    form = TrialForm(wanted.host, has_path=True, has_login=login.choice != NONE)
+    form = TrialForm(has_path=True, has_login=login.choice != NONE)
     steps = iter(trials.begin(wanted))
     if LINES in request.headers.get("Accept", ""):
         lines = _lines(form, secret, steps)

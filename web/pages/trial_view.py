@@ -30,8 +30,8 @@ NEXT = {
 NEEDS_LOGIN = "Choose “User name and password”, and enter them."
 NEEDS_PATH = "Enter the path of the stream. The manual of the device names it."
 NEEDS_URL = (
-    "Enter the stream URL with its path as the address: rtsp://{host}/PATH. The manual of the "
-    "device names the path."
+    "Enter the stream URL with its path as the address: {server}/PATH. The manual of the device "
+    "names the path."
 )
 ON_ITS_PAGE = " under Connections"
 """Where the advice for a saved device leads, which is the form itself in a test."""
@@ -54,10 +54,10 @@ class Step(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrialForm:
-    """The form whose connection is tested: its host, whether it has a field for the path, and
-    whether it has a login."""
+    """The form whose connection is tested: the URL of its RTSP server without a path, whether it
+    has a field for the path, and whether it has a login."""
 
-    host: str = ""
+    server: str = ""
     has_path: bool = False
     has_login: bool = True
 
@@ -112,8 +112,7 @@ def _next(step: Step, source: str, form: TrialForm) -> str:
     if reason == "login.wrong":
         return NEXT["login"] if form.has_login else NEEDS_LOGIN
     if reason == "stream.path":
-        host = f"[{form.host}]" if ":" in form.host else form.host
-        return NEEDS_PATH if form.has_path else NEEDS_URL.format(host=host)
+        return NEEDS_PATH if form.has_path else NEEDS_URL.format(server=form.server)
     known = remedies.what_to_do(reason).replace(ON_ITS_PAGE, "")
     if step.name == "connect":
         known = known or remedies.of_miss(step.text)

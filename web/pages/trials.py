@@ -42,7 +42,15 @@ def _connections(place: Place) -> tuple[TrialConnection, ...]:
 
 def trial_form(form: NewCamera) -> TrialForm:
     """What advice in the test of this form depends on. Raises Invalid."""
-    return TrialForm(form.place().host, has_login=form.login.choice != NONE)
+    return TrialForm(_rtsp_server(form.place()), has_login=form.login.choice != NONE)
+
+
+def _rtsp_server(place: Place) -> str:
+    """The URL of the RTSP server at this place, without a path."""
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    if place.source != RTSP:
+        return f"rtsp://{host}"
+    return f"rtsp{'s' * place.tls}://{host}{f':{place.port}' if place.port else ''}"
 
 
 def result(form: NewCamera, steps: Sequence[Step]) -> Result:

@@ -1,6 +1,7 @@
 """The frame of every page in a real browser: bar, account menu, errors, icons, paper."""
 
 import json
+import re
 import struct
 from collections.abc import Callable, Iterator
 
@@ -208,3 +209,47 @@ def test_the_list_is_printed_in_full_and_the_screen_is_as_before(
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
     assert lines(page) == shown
+
+
+MORE = {"Stills": "/stills", "Schedules": "/schedules", "Settings": "/settings/sources"}
+
+
+def test_every_page_can_be_reached_at_every_width(tab: Tab, monitor: Running) -> None:
+    """Each page that the bar has at 1440 px is also in it at other widths, or in its menu, which
+    needs no script."""
+    page = tab(monitor, "/stills", java_script_enabled=False)
+    bar = page.get_by_role("navigation", name="Main")
+    links, menu = bar.get_by_role("link"), bar.locator("summary")
+    every = set(links.all_inner_texts())
+    assert set(MORE) < every
+    assert not menu.is_visible()
+    for width in (901, 900, 768, 641, 640, 360):
+        page.set_viewport_size({"width": width, "height": 740})
+        shown = set(links.all_inner_texts())
+        if menu.is_visible():
+            assert menu.get_attribute("aria-current") == "true"
+            menu.click()
+            shown |= set(links.all_inner_texts())
+            place = bar.locator("details > div").bounding_box()
+            assert place is not None
+            assert 0 <= place["x"] <= place["x"] + place["width"] <= width
+            assert 0 <= place["y"] <= place["y"] + place["height"] <= 740
+            menu.click()
+        assert shown == every, width
+        assert overflow(page) <= 0
+        assert bar.evaluate("bar => bar.scrollWidth - bar.clientWidth") <= 1, width
+    menu.click()
+    bar.get_by_role("link", name="Schedules").click()
+    expect(page).to_have_url(re.compile("/schedules$"))
+
+
+def test_the_menu_of_pages_is_used_by_keyboard(tab: Tab, monitor: Running) -> None:
+    page = tab(monitor, **PHONE)
+    menu = page.get_by_role("navigation", name="Main").locator("summary")
+    assert menu.get_attribute("aria-current") is None
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Stills", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_focused()
+    expect(page.get_by_role("link", name="Stills", exact=True)).to_be_hidden()

@@ -175,6 +175,7 @@ def test_the_interval_is_shown_in_words_and_changed_by_a_form(studio: Studio) ->
     assert "A still is taken every hour. The next one is due in " in part.text
     chosen = [option.text for option in part.find("option") if "selected" in option.attributes]
     assert chosen == ["Default (every hour)"]
+    assert part.find_one("label").text.startswith("Automatic stills")
 
     def choose(interval: str) -> str:
         answer = studio.home.client.post(f"{GATE}/interval", data={"interval": interval})

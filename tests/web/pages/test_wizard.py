@@ -294,7 +294,7 @@ def test_a_chosen_credential_set_is_tested_for_a_known_camera(place: Place, numb
 def test_what_to_do_next_names_the_address_at_hand_and_no_other_page(place: Place) -> None:
     address = place.url.removesuffix("/stream1")
     steps = " ".join(steps_of(place.tested(address=address, **LOGIN)))
-    assert f"rtsp://{CAMERA}/PATH" in steps
+    assert f"address: {address}/PATH" in steps
     assert "under Connections" not in steps
     assert "before login" not in steps
     by_onvif = place.tested(address=f"{CAMERA}:{place.onvif.port}", login="none")
