@@ -1,5 +1,6 @@
 """The SQL database with its lock, its migrations and its outages."""
 
+import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, event, text
@@ -22,6 +23,8 @@ from store.sqlite_copy import database_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -61,9 +64,12 @@ class Database:
             return migrate(self.engine)
 
         try:
-            return run_apart(migrated, (Unreachable, Unwritable, Damaged, NotCopied))
+            notice = run_apart(migrated, (Unreachable, Unwritable, Damaged, NotCopied))
         except ApartFailed:
             raise Unreachable("The SQL database cannot be updated; see the log") from None
+        if notice:
+            log.info("%s", notice)
+        return notice
 
     def _check(self, *_event: object) -> None:
         if self._guard is not None and (trouble := self._guard.trouble()):

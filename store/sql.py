@@ -225,12 +225,10 @@ def migrate(engine: Engine) -> str:
         command.upgrade(config, "head")
     if current is None:
         return ""
-    notice = (
+    return (
         f"The SQL database was updated from revision {current} to {known[-1]}. "
         f"Older versions of Camera Monitor cannot open it. {original}"
     )
-    log.info("%s", notice)
-    return notice
 
 
 def _keep_original(connection: Connection, revision: str) -> str:

@@ -39,6 +39,7 @@ from tests.home import (
 )
 from tests.texts import (
     MAC,
+    Request,
     add_recording,
     add_still,
     blocks,
@@ -53,10 +54,14 @@ from tests.texts import (
 Make = Callable[..., Home]
 
 
+KEPT = {"RECORDINGS_KEEP_DAYS": "3650", "STILLS_KEEP_DAYS": "3650", "TZ": "UTC"}
+"""For the day of the examples, in whatever year and zone the test runs."""
+
+
 @pytest.fixture(scope="module")
 def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("docs")
-    with known_monitor(folder, RECORDINGS_KEEP_DAYS="3650") as monitor:
+    with known_monitor(folder, **KEPT) as monitor:
         add_recording(monitor, datetime(2026, 11, 28, 9, 12, tzinfo=UTC))
         add_still(monitor, datetime(2026, 11, 28, 9, 12, tzinfo=UTC))
         yield monitor
@@ -140,13 +145,20 @@ def test_every_curl_example_of_the_api_page_works_in_the_order_shown(monitor: Ru
     assert monitor.get("/api/cameras").status == 401, "the first account has closed the monitor"
 
 
+def answer_to(monitor: Running, made: Request) -> Answer:
+    return monitor.request(made.method, made.path, made.body, made.headers)
+
+
 def run(lines: list[str], monitor: Running) -> None:
     """Do them one after the other; `NAME=$(curl ... | jq -r .key)` keeps a value for `$NAME`."""
     kept: dict[str, str] = {}
     for line in lines:
         keeps = re.fullmatch(r"(\w+)=\$\((.+) \| jq -r \.([\w.]+)\)", line)
         made = curl(string.Template(keeps[2] if keeps else line).substitute(kept))
-        answer = monitor.request(made.method, made.path, made.body, made.headers)
+        answer = answer_to(monitor, made)
+        if "--retry" in line:
+            until(lambda made=made: answer_to(monitor, made).status != 503)
+            answer = answer_to(monitor, made)
         assert answer.status in (200, 201), f"{line}: {answer.body.decode()}"
         if keeps:
             kept[keeps[1]] = reduce(getitem, keeps[3].split("."), answer.json)

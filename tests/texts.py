@@ -84,7 +84,7 @@ def curl(line: str) -> Request:
             made.headers[name] = value
         elif argument == "-u":
             made.headers["Authorization"] = basic(*words.pop(0).split(":"))
-        elif argument in ("-o", "-C"):
+        elif argument in ("-o", "-C", "--retry"):
             words.pop(0)
         elif argument == "-d":
             made.body = json.loads(words.pop(0))

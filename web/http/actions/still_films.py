@@ -11,7 +11,7 @@ from fleet import labels
 from fleet.model import Device
 from stills.build import StillsPackage
 from stills.files import opened
-from stills.film import Busy, Films, FilmState
+from stills.film import MAKING, Busy, Films, FilmState
 from stills.film_files import Film
 from stills.film_making import NotMade
 from video.disk_calls import DiskCalls, NotAnswering
@@ -49,9 +49,13 @@ def cancel(device: Device, day: date) -> FilmState:
 
 
 def send(device: Device, day: date) -> Response:
-    """The film, or the range of it that was asked for. Raises HttpError (404) before it was made,
-    Invalid and NotAnswering."""
-    film, calls = films().state(device.id, day).film, library().calls
+    """The film, or the range of it that was asked for. Raises HttpError: 404 before it was made,
+    503 while it is; Invalid and NotAnswering."""
+    state, calls = films().state(device.id, day), library().calls
+    film = state.film
+    if state.state == MAKING:
+        text = f"The time-lapse of {day} is being made: {state.done} of {state.total} stills"
+        raise HttpError(503, text, "Try again in a moment.", {"Retry-After": "2"})
     with ExitStack() as unsent:
         file = None if film is None else _opened(calls, film)
         if film is None or file is None:

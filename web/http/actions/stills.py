@@ -181,16 +181,16 @@ def as_json(device: Device, still: Still) -> StillJson:
 
 
 def cameras() -> list[Device]:
-    """The cameras of the contact sheet, by name: those that can give stills, and whose stills this
-    person sees."""
+    """The cameras of the contact sheet, by name: those that can give stills or have some, and
+    whose stills this person sees."""
     visible = visible_fleet()
-    devices = visible.devices()
+    devices, kept = visible.devices(), newest()
     shown = [
         device
         for device in devices.values()
         if device.retired_at is None
         and shown_as(device.kind) == CAMERA
-        and can_be_taken(device)
+        and (can_be_taken(device) or device.id in kept)
         and visible.may("still.view", device)
     ]
     return sorted(shown, key=lambda device: natural_key(labels.name_among(device, devices)))
