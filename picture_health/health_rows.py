@@ -10,7 +10,7 @@ from sqlalchemy import Select, delete, insert, select, update
 from picture_health.camera_health import CameraSettings, KeptPicture
 from picture_health.expected_hours import ExpectedHours
 from picture_health.judging import Course
-from picture_health.model import Measures, Reference
+from picture_health.model import Measures, Reference, is_descriptor
 from picture_health.tables import health_courses, health_pictures, health_settings
 from store.sql import translated_errors
 
@@ -84,7 +84,7 @@ def _course(row: Mapping[Any, Any]) -> StoredCourse:
         findings=frozenset(row["findings"]),
         showing=row["showing"],
         clear=row["clear"],
-        anchor=row["anchor"],
+        anchor=row["anchor"] if is_descriptor(row["anchor"]) else b"",
     )
     return StoredCourse(course, row["sampled_at"])
 
@@ -149,6 +149,13 @@ def _picture(row: Mapping[Any, Any]) -> KeptPicture:
     values = dict(row)
     measured = Reference(Measures(**values.pop("measures")), values.pop("descriptor"))
     return KeptPicture(**values, measured=measured)
+
+
+def set_measured(engine: "Engine", id: int, measured: Reference) -> None:
+    """Write how a picture is described now."""
+    change = update(health_pictures).where(health_pictures.c.id == id)
+    with translated_errors(), engine.begin() as connection:
+        connection.execute(change.values(asdict(measured)))
 
 
 def remove_pictures(engine: "Engine", ids: Collection[int]) -> None:

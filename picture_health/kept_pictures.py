@@ -104,6 +104,16 @@ class KeptPictures:
             self._pictures = {**self._pictures, added.device: (*others, added)}
         return added
 
+    def describe(self, picture: KeptPicture, measured: Reference) -> KeptPicture:
+        """Keep how a picture that is kept is described now."""
+        rows.set_measured(self._engine, picture.id, measured)
+        described = replace(picture, measured=measured)
+        with self._lock:
+            own = self._pictures.get(picture.device, ())
+            changed = tuple(described if each.id == picture.id else each for each in own)
+            self._pictures = {**self._pictures, picture.device: changed}
+        return described
+
     def remove(self, device: int, id: int) -> KeptPicture:
         """Delete a picture. Raises NotFound, and Invalid for one that raised a finding."""
         picture = self.find(device, id)

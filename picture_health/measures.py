@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from picture_health.model import (
     COLUMNS,
-    DESCRIPTOR_BYTES,
     HEIGHT,
     ROWS,
     WIDTH,
@@ -19,6 +18,7 @@ from picture_health.model import (
     Comparison,
     Measures,
     Sample,
+    is_descriptor,
 )
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _descriptor(view: _View) -> bytes:
 def _remembered(descriptor: bytes) -> _View:
     import numpy as np
 
-    if len(descriptor) != DESCRIPTOR_BYTES:
+    if not is_descriptor(descriptor):
         raise CannotMeasure("The earlier picture is not one of these")
     data = np.frombuffer(descriptor, np.uint8)
     pixels = data[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)

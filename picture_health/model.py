@@ -18,6 +18,11 @@ DESCRIPTOR_BYTES = WIDTH * HEIGHT + 2 * COLUMNS * ROWS
 """A byte for each pixel, and two for each block: whether it has structure, and how sharp it is."""
 
 
+def is_descriptor(data: bytes) -> bool:
+    """False for one that another version made, which describes a picture in another way."""
+    return len(data) == DESCRIPTOR_BYTES
+
+
 class CannotMeasure(Exception):
     """A picture cannot be measured; in words for people, with what to do about it."""
 

@@ -10,7 +10,7 @@ from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from fleet.model import Device, Facts, Finding, Fleet
+from fleet.model import Device, Facts, Finding, Fleet, NotFound
 from fleet.pictures import (
     GreyPicture,
     NotOffered,
@@ -21,13 +21,21 @@ from fleet.pictures import (
     without_frames,
 )
 from picture_health import health_rows as rows
-from picture_health.camera_health import SOURCE, KeptPicture, finding_kind
+from picture_health.camera_health import SOURCE, KeptPicture, PictureKind, finding_kind
 from picture_health.camera_settings import HealthSettings
 from picture_health.health_rows import StoredCourse
 from picture_health.judging import LIMITS, Course, descriptors, is_expected, judged
 from picture_health.kept_pictures import KeptPictures
 from picture_health.measuring import Measuring
-from picture_health.model import FAULTS, CannotMeasure, Fault, Health, Sample
+from picture_health.model import (
+    FAULTS,
+    CannotMeasure,
+    Fault,
+    Health,
+    Reference,
+    Sample,
+    is_descriptor,
+)
 from picture_health.newest_pictures import NewestPictures
 from store.sql import Unreachable
 
@@ -183,8 +191,8 @@ class Sampling:
             if flight.keeps:
                 self._keep_newest(device, picture)
             return  # The same key frame again is no evidence that nothing moves.
-        references = self._kept.of(device, "reference")
-        expected = self._kept.of(device, "expected")
+        references = self._comparable(device, "reference")
+        expected = self._comparable(device, "expected")
         known = [reference.measured for reference in references]
         earlier = descriptors(watched.course, known)
         sample = self.measured(
@@ -211,6 +219,23 @@ class Sampling:
             self._note_change(device, before, watched.course)
         if before.findings != watched.course.findings or self._is_cut_off:
             self.flush()
+
+    def _comparable(self, device: int, kind: PictureKind) -> Sequence[KeptPicture]:
+        """The pictures of a camera with which a sample is compared."""
+        return [
+            each if is_descriptor(each.measured.descriptor) else self._measured_again(each)
+            for each in self._kept.of(device, kind)
+        ]
+
+    def _measured_again(self, picture: KeptPicture) -> KeptPicture:
+        """A picture that another version measured. Where that fails, nothing is compared with it
+        until the next sample."""
+        try:
+            data = self._kept.find(picture.device, picture.id).data
+            sample = self._measuring.sample(data)
+            return self._kept.describe(picture, Reference(sample.measures, sample.descriptor))
+        except (NotFound, Unreachable, CannotMeasure):
+            return replace(picture, measured=replace(picture.measured, descriptor=b""))
 
     def miss(self, device: int, reason: str) -> None:
         """Note that a camera could not be sampled: its health is unknown, what was found stays."""

@@ -17,6 +17,7 @@ from picture_health.measuring import Measuring
 from picture_health.model import FAULTS, Fault
 from picture_health.newest_pictures import NewestPictures
 from picture_health.sampling import TEXTS, Way
+from picture_health.tables import health_courses, health_pictures
 from store.sql import Unreachable
 from tests.fleet.reports import seen
 from tests.home import until
@@ -287,6 +288,46 @@ def test_a_picture_that_cannot_be_judged_does_not_stay_in_memory(clinic: Clinic)
     finally:
         tracemalloc.stop()
         gc.enable()
+
+
+def test_what_another_version_measured_is_measured_again_from_its_picture(
+    clinic: Clinic, sqlite_engine: Engine
+) -> None:
+    """As by one whose descriptors had another length."""
+    clinic.answers[1] = clinic.view("black")
+    clinic.check()
+    expected = clinic.health.expect(1, "otto")
+    clinic.answers[1] = clinic.view()
+    clinic.check()
+    reference = clinic.health.add_reference(1, "otto")
+    clinic.sampling.stop()
+    with sqlite_engine.begin() as connection:
+        for table in (health_pictures, health_courses):
+            name = "descriptor" if table is health_pictures else "anchor"
+            connection.execute(table.update().values({name: b"of another kind"}))
+    clinic.start()
+    assert clinic.check() == "healthy"
+    assert clinic.health.of(1).references == (reference,)
+    assert clinic.health.of(1).expected_pictures == (expected,)
+    clinic.start()
+    assert clinic.kept.of(1, "reference") == (reference,), "it was written"
+    clinic.answers[1] = clinic.view("moved")
+    assert clinic.check(3) == "faulty"
+    clinic.answers[1] = clinic.view("black")
+    assert clinic.check() == "expected"
+
+
+def test_a_picture_that_cannot_be_measured_again_is_left_out(
+    clinic: Clinic, sqlite_engine: Engine
+) -> None:
+    clinic.check()
+    clinic.health.add_reference(1, "otto")
+    with sqlite_engine.begin() as connection:
+        changed = {"descriptor": b"of another kind", "data": b"no JPEG"}
+        connection.execute(health_pictures.update().values(changed))
+    clinic.start()
+    clinic.answers[1] = clinic.view("moved")
+    assert clinic.check(4) == "healthy"
 
 
 def test_a_full_disk_of_the_database_ends_nothing_and_is_told_once(
