@@ -17,7 +17,7 @@ from fleet.clock import duration_text
 from fleet.kinds import CAMERA, shown_as
 from fleet.labels import counted
 from fleet.model import Device, Fleet
-from fleet.pictures import NotOffered, NotTaken
+from fleet.pictures import NotOffered, NotTaken, no_way
 from fleet.status import DOWN
 from stills import still_rows as rows
 from stills.hours import delay_of, next_due, slot_of, slots_between
@@ -96,9 +96,12 @@ class HourlyStills:
 
     def run(self) -> str:
         """Take what is due now; a sentence about it. Raises Unreachable."""
+        is_first = self._looked is None
         self._note_step()
         if not self.stills.ways:
             return ""
+        if is_first and any(map(self._seconds, self._fleet().devices.values())):
+            self.stills.shelf.folder_trouble()  # The log says it at the start, not an hour later.
         due = [each for each in self._due() if not self._is_kept(each)]
         statuses = self._statuses() if due else {}
         online, offline = list[Due](), list[Due]()
@@ -144,6 +147,11 @@ class HourlyStills:
         seconds = self._seconds(device)
         return next_due(device.id, seconds, self._clock(), self._zone()) if seconds else None
 
+    def last_failure(self, device: int) -> str:
+        """Why the newest slot of a device that was tried has no still; empty if it has one."""
+        attempt = self._attempts.get(device)
+        return attempt.reason if attempt else ""
+
     def _is_kept(self, due: Due) -> bool:
         """True if there is a still of the slot, from before a restart or a step of the clock."""
         numbers = self.stills.shelf.numbers(due.device)
@@ -159,7 +167,8 @@ class HourlyStills:
         try:
             self.stills.take(due.device, TIMEOUT, HOUR, due.slot)
         except NotOffered:
-            self._attempts[due.device] = _Attempt(due.slot, self._timer() + NO_WAY_REST)
+            again = self._timer() + NO_WAY_REST
+            self._attempts[due.device] = _Attempt(due.slot, again, no_way().reason)
             return False
         except NotTaken as error:
             if self._ends.is_set():

@@ -114,6 +114,11 @@ class Shelf:
                 self._newest[device] = still
         return still
 
+    def folder_trouble(self) -> str:
+        """Why no still can be kept in the folder now; empty if one can. The first call creates the
+        folder."""
+        return self._prove()
+
     def _is_believable(self, at: datetime) -> bool:
         """True if the clock was set. One without a battery begins in 1970 at each start and is in
         doubt for a day after that, but not by years."""

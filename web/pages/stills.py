@@ -12,6 +12,7 @@ from flask import Blueprint, redirect, render_template, request
 from fleet import labels
 from fleet.model import DEFAULT_SITE, Device, Invalid
 from fleet.natural_order import natural_key
+from fleet.status import DOWN
 from stills.hours import DUE, FUTURE, MISSED, NONE, Hour, hour_bounds
 from stills.model import Still
 from video.server_zone import server_zone
@@ -20,12 +21,15 @@ from web.http.authorization import needs
 from web.http.monitor import current_monitor
 from web.http.shapes.stills import FilmJson, film_json
 from web.http.visible_fleet import visible_fleet
+from web.pages.dates import exact
 from web.pages.still_view import ShownStill, newest_shown, shown_still
 
 bp = Blueprint("stills_pages", __name__)
 PER_PAGE = 60
 INTERVALS = (60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 """Seconds between two stills that the page offers."""
+NEWEST = "These are the newest stills."
+"""What is shown instead of a day that cannot be."""
 TITLES = {FUTURE: "To come", DUE: "Not taken yet", MISSED: "Missed", NONE: "No still"}
 """What is shown of an hour without a still, by its state."""
 
@@ -79,6 +83,7 @@ def camera(key: str) -> str:
     its script does, and without script the picture in it."""
     visible = visible_fleet()
     device, today = visible.device(key), _today()
+    problem = _day_problem("This is today.")
     day = _day(request.args) or today
     hours = None if day > today else _hours(device, day)
     newest = newest_shown([device]).get(device.id) if day == today else None
@@ -89,6 +94,7 @@ def camera(key: str) -> str:
         name=labels.name_among(device, visible.devices()),
         day=day,
         today=today,
+        problem=problem,
         is_today=day == today,
         newest=newest,
         can_be_taken=stills.can_be_taken(device),
@@ -114,6 +120,14 @@ def _day(fields: Mapping[str, str]) -> date | None:
         return day if 1970 <= day.year < 9000 else None
     except ValueError:
         return None
+
+
+def _day_problem(shown: str) -> str:
+    """Why the day in the URL is not shown, and what is `shown` instead; empty if it can be read."""
+    text = request.args.get("day", "")
+    if not text or _day(request.args):
+        return ""
+    return f"{text[:40]} is not a date such as {_today().isoformat()}. {shown}"
 
 
 def _day_url(device: Device, day: date) -> str:
@@ -216,9 +230,11 @@ def _capitalized(seconds: int) -> str:
 def sheet() -> str:
     """The newest still of each camera, or those of all cameras of the same hour."""
     day, today, site = _day(request.args), _today(), request.args.get("site", "")
-    problem = ""
+    problem = _day_problem(NEWEST)
+    if "newest" in request.args and day == today:
+        day = None
     if day and day > today:
-        problem, day = f"{day.isoformat()} has not begun. These are the newest stills.", None
+        problem, day = f"{day.isoformat()} has not begun. {NEWEST}", None
     links = _hour_links(day or today, site)
     hour = _chosen(links) if day else None
     every = stills.cameras()
@@ -252,7 +268,25 @@ def _site_order(site: str) -> tuple[bool, object]:
 
 def _newest(devices: Sequence[Device]) -> list[SheetCamera]:
     newest = stills.newest()
-    return [_sheet_camera(device, newest.get(device.id), "No still yet") for device in devices]
+    return [
+        _sheet_camera(device, still, "No still yet", "" if still else _why_none(device))
+        for device in devices
+        for still in [newest.get(device.id)]
+    ]
+
+
+def _why_none(device: Device) -> str:
+    """Why there is no still of a device yet, or when the first one is due."""
+    status = visible_fleet().statuses()[1].get(device.id, "")
+    if status in DOWN:
+        since = f" since {exact(device.since)}" if device.since else ""
+        return f"{status.capitalize()}{since}"
+    if reason := stills.last_failure(device):
+        return reason
+    due = still_intervals.as_json(device)["next_at"]
+    if due is None:
+        return "No still is taken automatically."
+    return f"The first one is due at {_clock(datetime.fromisoformat(due))}."
 
 
 def _sheet_camera(device: Device, still: Still | None, title: str, reason: str = "") -> SheetCamera:

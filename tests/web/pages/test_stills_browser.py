@@ -123,3 +123,23 @@ def test_the_list_shows_the_newest_still_beside_its_age(monitor: Running, tab: T
     cell = page.locator(f'[data-id="{GATE}"] .c-still')
     expect(cell.locator("img")).to_be_visible()
     expect(cell.locator("time")).to_be_visible()
+
+
+def test_the_other_stills_of_an_hour_are_small_pictures_over_the_whole_width(
+    monitor: Running, tab: Tab
+) -> None:
+    page = tab(monitor, STILLS)
+    newest_time(page)
+    for _more in range(2):  # two of three are in one hour, also when an hour ends meanwhile
+        page.get_by_role("button", name="Take a still").click()
+        newest_time(page)
+    expect(page.locator(".more-stills li")).not_to_have_count(0)
+    hour = page.locator(".still-hour:has(details)").first
+    small = hour.locator(".more-stills img").first
+    expect(small).to_have_attribute("loading", "lazy")
+    assert small.evaluate("image => image.naturalWidth") == 0
+    hour.locator("summary").click()
+    page.wait_for_function("() => document.querySelector('.more-stills img').naturalWidth")
+    assert hour.evaluate("hour => hour.offsetWidth == hour.parentElement.offsetWidth")
+    assert small.bounding_box()["width"] < 200  # type: ignore[index]
+    assert overflow(page) <= 0

@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
+from urllib.parse import urlencode
 
 import pytest
 
+from fleet.model import Miss
+from fleet.pictures import NotTaken
 from simulators.panasonic import Camera
 from stills import still_rows
 from stills.build import StillsPackage
@@ -15,6 +19,7 @@ from stills.model import ASKED, HOUR, Missed, Still
 from tests.home import Clock, Home
 from tests.web.browser import Browser, Element
 from tests.web.still_cameras import StillCameras, add_cameras
+from video.folder_proof import FolderProof
 from web.pages import stills
 
 GATE = "/cameras/1/stills"
@@ -136,7 +141,9 @@ def test_other_days_are_a_link_away_and_take_nothing(studio: Studio) -> None:
     assert earlier.find_one("a", rel="next")["href"] == f"{GATE}?day={today}"
     later = studio.visit(f"{GATE}?day={today + timedelta(days=3)}")
     assert "has not begun" in later.text
-    assert "24 hours" in studio.visit(f"{GATE}?day=soon").text
+    page = studio.visit(f"{GATE}?day=soon")
+    assert "24 hours" in page.text
+    assert f"soon is not a date such as {today}. This is today." in page.text
 
 
 def test_a_clock_that_was_not_set_has_its_days_too(
@@ -235,6 +242,8 @@ def test_all_cameras_at_the_same_hour(studio: Studio) -> None:
     later = studio.visit(f"/stills?day={today + timedelta(days=1)}")
     assert "has not begun" in later.text
     assert "Shed" in later.text
+    odd_day = studio.visit("/stills?day=soon").text
+    assert f"soon is not a date such as {today}. These are the newest stills." in odd_day
     for odd in ("?hour=99", "?day=x&hour=y", f"?day={today}&hour=-1", "?page=9999", "?site=none"):
         studio.visit(f"/stills{odd}")
 
@@ -260,3 +269,44 @@ def test_add_camera_shows_the_still_of_a_device_at_the_same_address(studio: Stud
     assert answer.status_code == 422, answer.status_code
     assert "Its newest still" in answer.text
     assert "3 h ago" in answer.text
+
+
+def sheet_item(page: Element, name: str) -> str:
+    items = page.find_one("ul", **{"class": "contact-sheet"}).find("li")
+    return next(item.text for item in items if item.find("b")[0].text == name)
+
+
+def test_the_sheet_says_why_a_camera_has_no_still_yet(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = studio.home.monitor.packages.find(StillsPackage)
+    assert "The first one is due at 1" in sheet_item(studio.visit("/stills"), "Attic")
+    with monkeypatch.context() as patch:
+        patch.setattr(studio.cameras, "trouble", NotTaken("The camera refused the connection."))
+        studio.home.clock.forward(minutes=20)
+        package.hourly.run()
+    assert "The camera refused the connection." in sheet_item(studio.visit("/stills"), "Attic")
+    studio.home.clock.forward(minutes=-20)
+    tracker, at = studio.home.monitor.tracker, studio.home.clock()
+    miss = Miss("id:3", "rtsp", at, "connection refused", asked=at)
+    tracker.apply([miss, replace(miss, at=at + timedelta(seconds=1))], at)
+    assert "Offline since 1 Mar 2026" in sheet_item(studio.visit("/stills"), "Attic")
+
+
+def test_the_day_of_the_sheet_is_that_of_its_hours(studio: Studio) -> None:
+    today = studio.home.clock().astimezone().date()
+    browser = Browser(studio.home.client)
+    form = browser.visit("/stills").find_one("form", action="/stills")
+    assert form.find_one("input", name="day")["value"] == str(today)
+    fields = {field["name"]: field["value"] for field in form.find("input")}
+    assert "The newest of each camera" in browser.visit(f"/stills?{urlencode(fields)}").text
+    assert "The newest of each" not in browser.visit(f"/stills?day={today}").text
+
+
+def test_a_folder_that_cannot_be_used_is_said_on_the_sheet(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shelf = studio.home.monitor.packages.find(StillsPackage).shelf
+    proof = FolderProof(Path("/proc/x"), tmp_path)
+    monkeypatch.setattr(shelf, "_prove", proof.prove_identity)
+    assert "/proc/x" in studio.visit("/stills").find_one("p", **{"class": "notice"}).text

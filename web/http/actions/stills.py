@@ -56,7 +56,15 @@ def shelf() -> Shelf:
 def trouble() -> str:
     """Why stills are deleted before their time or cannot be kept, for those who see everything."""
     package = current_monitor().packages.find(StillsPackage)
-    return "" if visible_fleet().is_limited else package.keeping.trouble
+    if visible_fleet().is_limited:
+        return ""
+    return package.keeping.trouble or package.shelf.folder_trouble()
+
+
+def last_failure(device: Device) -> str:
+    """Why the last automatic still of a device could not be taken; empty if it was, or none was
+    due yet."""
+    return current_monitor().packages.find(StillsPackage).hourly.last_failure(device.id)
 
 
 def can_be_taken(device: Device) -> bool:
