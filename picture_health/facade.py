@@ -1,6 +1,7 @@
 """Picture health of all cameras, as pages and the API use it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
@@ -31,9 +32,9 @@ MOST_REFERENCES, MOST_EXPECTED = 4, 8
 """Pictures of one camera."""
 LATE = 3
 """Intervals without a sample, after which the newest one says nothing about now."""
-LATE_SECONDS = 120.0
-"""The same for short intervals."""
 FITS = "It shows a picture that you expect."
+NEW_REFERENCE = "Not sampled since its references were changed."
+NOW_EXPECTED = "Not sampled since an expected picture was set."
 NO_LONGER_EXPECTED = "Not sampled since an expected picture was removed."
 WAS_OFF = "Not sampled since picture health was turned on."
 WAS_IN_HOURS = "Not sampled since its expected hours ended."
@@ -155,14 +156,19 @@ class PictureHealth:
         allow: Callable[[], object] = lambda: None,
     ) -> KeptPicture:
         """Say that a picture is normal; None: take one now. A finding that it explains ends
-        at once. Raises Invalid and NotTaken. `allow` is called before it is kept, which can be half
-        a minute later, and raises what then speaks against it."""
+        at once; one of now is judged at once too, and after any other one the health is unknown
+        until the next sample. Raises Invalid and NotTaken. `allow` is called before it is kept,
+        which can be half a minute later, and raises what then speaks against it."""
         device = self._device(device_id).id
         self._check_room(device, "reference")
-        picture = picture or self.sampling.taken(device)
-        sample = self.sampling.measured(picture)
-        kept = self._add(self._kept.scaled(device, picture, sample, "reference", by), allow)
+        chosen = picture or self.sampling.taken(device)
+        sample = self.sampling.measured(chosen)
+        kept = self._add(self._kept.scaled(device, chosen, sample, "reference", by), allow)
         self.sampling.end(device, ["blurred", "covered", "moved"])
+        if picture is None:
+            self._judge(device, chosen)
+        else:
+            self._doubt(device, NEW_REFERENCE)
         return kept
 
     def expect(
@@ -178,16 +184,34 @@ class PictureHealth:
         device = self._device(device_id).id
         self._check_room(device, "expected")
         self._check_not_frozen(device, picture_id)
+        newest = self.sampling.newest.of(device)
         if picture_id is None:
-            picture = self.sampling.newest.of(device) or self.sampling.taken(device)
-            sample = self.sampling.measured(picture)
-            made = self._kept.scaled(device, picture, sample, "expected", by)
+            newest = newest or self.sampling.taken(device)
+            sample = self.sampling.measured(newest)
+            made = self._kept.scaled(device, newest, sample, "expected", by)
         else:
             made = self._kept.copied(device, picture_id, "expected", by)
         kept = self._add(made, allow)
         fits = picture_id is None or self.sampling.shows(device, kept)
         self.sampling.end(device, FAULTS, fits_expected=fits)
+        if not fits:
+            self._doubt(device, NOW_EXPECTED)
+        elif newest is not None:
+            self._judge(device, newest)
         return kept
+
+    def _doubt(self, device: int, reason: str) -> None:
+        """Call a camera unknown instead of healthy: its newest sample was judged by other
+        pictures."""
+        if self.sampling.watched(device).course.health == "healthy":
+            self.sampling.miss(device, reason)
+
+    def _judge(self, device: int, picture: TakenPicture) -> None:
+        """Judge a picture of now that a person has chosen. Where that fails, the health says why,
+        and the picture is kept all the same."""
+        if not self.why_off(self._device(device)):
+            with suppress(NotTaken):
+                self.sampling.sample(device, keeps=True, picture=picture)
 
     def _check_not_frozen(self, device: int, picture_id: int | None) -> None:
         """Refuse a picture of which nothing but standing still is known: it can be the normal view,
@@ -220,6 +244,8 @@ class PictureHealth:
         picture = self._kept.remove(device, picture_id)
         if picture.kind == "expected" and self.sampling.watched(device).fits_expected:
             self.sampling.miss(device, NO_LONGER_EXPECTED)
+        if picture.kind == "reference" and self._kept.of(device, "reference"):
+            self._doubt(device, NEW_REFERENCE)
         return picture
 
     # -- one camera ----------------------------------------------------------------------
@@ -270,7 +296,7 @@ class PictureHealth:
         age, interval = self.sampling.age(device.id), self._settings.interval_of(device.id)
         if watched.course.health == "unknown":
             return "unknown", watched.reason
-        if age is None or age > max(LATE * interval, LATE_SECONDS):
+        if age is None or age > LATE * interval:
             return "unknown", f"The newest sample is older than {LATE} intervals."
         if watched.fits_expected:
             return "expected", FITS

@@ -86,9 +86,11 @@ class Watched:
 
 @dataclass(slots=True)
 class _Flight:
-    """A sample that is being taken. `keeps`: somebody wants to see its picture."""
+    """A sample that is being taken. `keeps`: somebody wants to see its picture. `picture`: what is
+    judged where it was taken before."""
 
     keeps: bool
+    picture: TakenPicture | None = None
     is_over: Event = field(default_factory=Event)
     error: NotTaken | None = None
 
@@ -149,21 +151,30 @@ class Sampling:
 
     # -- one sample ----------------------------------------------------------------------
 
-    def sample(self, device: int, timeout: float = TIMEOUT, keeps: bool = False) -> None:
-        """Take and judge a picture now, or wait for the one that is being taken. Raises
-        NotTaken."""
+    def sample(
+        self,
+        device: int,
+        timeout: float = TIMEOUT,
+        keeps: bool = False,
+        picture: TakenPicture | None = None,
+    ) -> None:
+        """Take and judge a picture now, or wait for the one that is being taken. A `picture` that
+        was taken already is judged after that one. Raises NotTaken."""
         with self._lock:
             if self._ends:
                 raise NotTaken(STOPPING)
             flight = self._flights.get(device)
             if is_new := flight is None:
-                flight = self._flights[device] = _Flight(keeps)
+                flight = self._flights[device] = _Flight(keeps, picture)
             else:
                 flight.keeps = flight.keeps or keeps
         if is_new:
             self._fly(device, flight, timeout)
         elif not flight.is_over.wait(timeout + GRACE):
             raise NotTaken(f"The camera has not given a picture within {timeout:.0f} s.")
+        elif picture is not None:
+            self.sample(device, timeout, keeps, picture)
+            return
         if flight.error is not None:
             raise without_frames(flight.error)
 
@@ -250,6 +261,8 @@ class Sampling:
         """A picture to judge; one for people where they may want to see it. A finding needs more
         than one sample in a row, so one that raises a finding is such a picture. Raises
         NotTaken."""
+        if flight.picture is not None:
+            return flight.picture
         course = watched.course
         is_seen = flight.keeps or watched.fits_expected or course.findings or course.showing
         return self._first(self.ways if is_seen else self.looks, device, timeout)

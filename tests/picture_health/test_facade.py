@@ -215,3 +215,41 @@ def test_a_frozen_picture_cannot_be_expected_as_it_can_be_the_normal_view(clinic
         assert "“Repeats its last picture”" in refused.value.hint
     clinic.health.set_settings(1, {"repeats": True})
     assert (clinic.health.of(1).state, clinic.findings()) == ("healthy", {})
+
+
+def test_nobody_calls_a_picture_healthy_that_was_judged_by_other_pictures(clinic: Clinic) -> None:
+    health, still = clinic.health, TakenPicture(clinic.view()(), 640, 360, NOON, "snapshot")
+    other = TakenPicture(clinic.view("moved")(), 640, 360, NOON, "snapshot")
+    assert clinic.check() == "healthy"
+    first = health.add_reference(1, "otto", still)
+    changed = ("unknown", "Not sampled since its references were changed.")
+    assert (health.of(1).state, health.of(1).reason) == changed
+    assert clinic.check() == "healthy"
+    health.add_reference(1, "otto", other)
+    assert clinic.check() == "healthy"
+    health.remove_picture(1, first.id)
+    assert (health.of(1).state, health.of(1).reason) == changed
+    assert clinic.check() == "suspected"
+    clinic.forward(seconds=1)
+    health.add_reference(1, "otto")
+    assert health.of(1).state == "healthy", "the reference is judged at once"
+    assert health.of(1).sampled_at == clinic.now
+    clinic.forward(seconds=901)
+    old = ("unknown", "The newest sample is older than 3 intervals.")
+    assert (health.of(1).state, health.of(1).reason) == old
+
+
+def test_an_expected_picture_says_at_once_what_the_camera_shows(clinic: Clinic) -> None:
+    health = clinic.health
+    clinic.answers[1] = clinic.view("black")
+    card = health.expect(1, "otto")
+    assert (health.of(1).state, health.of(1).sampled_at) == ("expected", clinic.now)
+    health.remove_picture(1, card.id)
+    assert clinic.check(3) == "faulty"
+    (black,) = health.of(1).faults
+    clinic.answers[1] = clinic.view("covered")
+    assert clinic.check() == "faulty"
+    health.expect(1, "otto", black.picture_id)
+    now = ("unknown", "Not sampled since an expected picture was set.")
+    assert (health.of(1).state, health.of(1).reason) == now, "it shows another one"
+    assert clinic.check() == "suspected"
