@@ -190,9 +190,24 @@ def event_picture(event: Event) -> str:
     """The URL of the picture that raised the finding of an event; empty for any other event, and
     for a person who may not see it."""
     id, kind, number = event.after.get("picture"), str(event.after.get("kind")), event.device
-    if number is None or not isinstance(id, int) or not kind.startswith("picture."):
+    if number is None or not kind.startswith("picture."):
         return ""
     device = visible_fleet().devices().get(current_monitor().redirects.get(number, number))
     if device is None or not visible_fleet().may("health.view", device):
         return ""
-    return picture_url(device.id, id)
+    if not isinstance(id, int):
+        id = _kept_later(device, kind, event.at)
+    return picture_url(device.id, id) if id is not None else ""
+
+
+def _kept_later(device: Device, kind: str, at: datetime) -> int | None:
+    """The picture of a finding that the database took only after the event, while it is open."""
+    faults = picture_health.of(device).faults
+    return next(
+        (
+            each.picture_id
+            for each in faults
+            if finding_kind(each.fault) == kind and at >= each.since
+        ),
+        None,
+    )

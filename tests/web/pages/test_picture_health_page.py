@@ -3,14 +3,17 @@ shows another picture after its reference was set."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from fleet.model import Finding
 from fleet.pictures import NotTaken
+from picture_health.build import PictureHealthPackage
+from picture_health.camera_health import SOURCE
 from tests.gst_server import gst_server, needs_gst
 from tests.home import Clock, Home, Running, running
 from tests.web.browser import Browser, Element
@@ -114,6 +117,8 @@ def test_every_button_works_without_script(studio: Studio) -> None:
     assert not page.find("section", **{"aria-labelledby": "fault-black"})
     kept = [part["value"] for part in page.find("input", name="picture")]
     assert len(kept) == 3
+    asked = [len(part.find("button", value="remove")) for part in page.find("details")]
+    assert asked.count(1) == 3, "nothing is removed by one press"
     for number in kept:
         assert "Removed." in studio.press("remove", picture=number)
     assert not studio.visit().find("input", name="picture")
@@ -138,6 +143,25 @@ def test_a_frozen_picture_is_not_offered_as_expected(studio: Studio) -> None:
     assert "This camera is not reported as frozen." in studio.press("repeats")
     assert studio.settings()["repeats"] is True
     assert state_of(studio.visit()) == "No fault found"
+
+
+def test_an_event_leads_to_its_picture_that_was_kept_after_it(studio: Studio) -> None:
+    package = studio.home.monitor.packages.find(PictureHealthPackage)
+    studio.cameras.shows = SCENE
+    now, picture = studio.home.clock(), studio.cameras.take(1, 1)
+    moved = Finding("id:1", "picture.moved", now, "it was moved", SOURCE)
+    package.fleet.tracker.apply([moved], now)
+
+    def chips() -> list[Element]:
+        return [link for link in studio.visit("/cameras/1").find("a") if link.text == "Picture"]
+
+    before = len(chips())
+    sample = package.sampling.measured(picture)
+    made = package.kept.scaled(1, picture, sample, "evidence", fault="moved")
+    kept = package.kept.add(made)
+    assert len(chips()) == before + 1
+    assert chips()[0]["href"] == f"{API}/pictures/{kept.id}"
+    package.fleet.tracker.apply([replace(moved, cleared=True)], now)
 
 
 def test_the_form_keeps_what_was_typed_and_names_what_is_wrong(studio: Studio) -> None:
