@@ -36,7 +36,7 @@ def sampled(folder: Path) -> list[Row]:
         print("the samples need ffmpeg for their clip; it is not installed", file=sys.stderr)
         return []
     clip, port = _clip(folder), free_port()
-    options = ["--count", str(CAMERAS), "--clip", str(clip), "--fps", str(RATE), "--open"]
+    options = ["--count", str(CAMERAS), "--clip", str(clip), "--fps", str(RATE), "--open", "--live"]
     with cameras(port, *options):
         _write_fleet(folder, port)
         shares = {interval: _share(folder, interval) for interval in (0, INTERVAL)}

@@ -99,7 +99,7 @@ def build_picture_health(
     nobody is going to see. `zone` is the time zone of this
     server; `scale` makes a JPEG of so many pixels' width of a larger one, or None."""
     engine, tracker = fleet.journal.engine, fleet.tracker
-    settings = HealthSettings(engine, options.picture_health_interval, zone)
+    settings = HealthSettings(engine, options.picture_health_interval, zone, tracker.fleet)
     kept, measuring = KeptPictures(engine, tracker.fleet, scale), Measuring()
     sampling = Sampling(
         engine,

@@ -6,7 +6,8 @@ from datetime import datetime, time, tzinfo
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from fleet.model import Invalid
+from fleet.merged import own_number
+from fleet.model import Fleet, Invalid
 from picture_health import health_rows as rows
 from picture_health.camera_health import LEVELS, MODES, CameraSettings
 from picture_health.expected_hours import ExpectedHours, expected_until
@@ -24,10 +25,18 @@ DEFAULT = CameraSettings()
 
 class HealthSettings:
     """The settings of all cameras. `default`: seconds between two samples where a camera has no
-    interval of its own; 0: none. `zone` is that of this server. Methods raise Unreachable."""
+    interval of its own; 0: none. `zone` is that of this server. A record for which nothing was set
+    has the settings of one that was merged into it. Methods raise Unreachable."""
 
-    def __init__(self, engine: "Engine", default: int, zone: Callable[[], tzinfo]) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        default: int,
+        zone: Callable[[], tzinfo],
+        fleet: Callable[[], Fleet],
+    ) -> None:
         self.default = default
+        self._fleet = fleet
         self.zone = zone
         self._engine = engine
         self._lock = Lock()
@@ -40,7 +49,9 @@ class HealthSettings:
 
     def of(self, device: int) -> CameraSettings:
         """The settings of a camera."""
-        return self._own.get(device, DEFAULT)
+        own = self._own
+        number = own_number(own, self._fleet(), device)
+        return DEFAULT if number is None else own[number]
 
     def interval_of(self, device: int) -> int:
         """Seconds between two samples of a camera; 0: none are taken by themselves."""
@@ -56,7 +67,7 @@ class HealthSettings:
         """Change some settings of a camera and return all. Raises Invalid."""
         checked = {key: _checked(key, value) for key, value in changes.items()}
         with self._lock:
-            values = replace(self._own.get(device, DEFAULT), **checked)
+            values = replace(self.of(device), **checked)
             rows.set_settings(self._engine, device, values)
             self._own = {**self._own, device: values}
         return values

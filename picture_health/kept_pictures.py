@@ -6,6 +6,7 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from fleet.merged import numbers_of
 from fleet.model import Fleet, Invalid, NotFound
 from fleet.pictures import NotTaken, TakenPicture, jpeg_size
 from picture_health import health_rows as rows
@@ -59,10 +60,7 @@ class KeptPictures:
 
     def numbers(self, device: int) -> Sequence[int]:
         """The number of a device and of the records that were merged into it."""
-        redirects = self._fleet().redirects
-        if not redirects:
-            return [device]
-        return [device, *(old for old, new in redirects.items() if new == device)]
+        return numbers_of(self._fleet(), device)
 
     def find(self, device: int, id: int) -> KeptPicture:
         """A picture with its data. Raises NotFound."""

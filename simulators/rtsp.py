@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8554)
     parser.add_argument("--clip", default="", help="an H.264 file that all of them play")
     parser.add_argument("--fps", type=int, default=15)
+    parser.add_argument("--live", action="store_true", help="the clip runs by itself")
     parser.add_argument("--open", action="store_true", help="none has a login")
     for mode in MODES:
         parser.add_argument(f"--{mode}", type=int, default=0, help=f"devices that are {mode}")
@@ -67,7 +68,8 @@ def main() -> None:
     devices = crowd(given.count, given.first)
     for device in devices:
         if given.clip:
-            device.streams = {"/stream1": Stream(fps=given.fps, clip=given.clip)}
+            stream = Stream(fps=given.fps, clip=given.clip, is_live=given.live)
+            device.streams = {"/stream1": stream}
         if given.open:
             device.accounts = Accounts()
     kinds = [mode for mode in MODES for _ in range(getattr(given, mode))]

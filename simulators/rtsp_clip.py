@@ -42,9 +42,10 @@ def sets_text(path: str) -> str:
     return ",".join(b64encode(unit).decode() for unit in sets)
 
 
-def endless(path: str, later: str = "") -> Iterator[list[bytes]]:
-    """The pictures of a clip, then those of another one or of this one, for ever."""
-    yield from pictures(path)
+def endless(path: str, later: str = "", first: int = 0) -> Iterator[list[bytes]]:
+    """The pictures of a clip from this one on, then those of another one or of this one, for
+    ever."""
+    yield from pictures(path)[first % len(pictures(path)) :]
     while True:
         yield from pictures(later or path)
 

@@ -4,6 +4,7 @@
 import asyncio
 import itertools
 import struct
+import time
 from collections.abc import Callable, Iterator
 
 from simulators import parameter_sets as sets
@@ -46,7 +47,8 @@ def _payloads(unit: bytes) -> Iterator[tuple[bytes, bool]]:
 def frames(stream: Stream) -> Iterator[list[bytes]]:
     """The NAL units of each picture, for ever."""
     if stream.clip:
-        clip = rtsp_clip.endless(stream.clip, stream.later_clip)
+        first = int(time.monotonic() * stream.fps) if stream.is_live else 0
+        clip = rtsp_clip.endless(stream.clip, stream.later_clip, first)
         yield from map(rtsp_clip.without_sets, clip) if stream.sets == "description" else clip
     size = (stream.width, stream.height)
     for number in itertools.count():

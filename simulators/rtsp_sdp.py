@@ -39,6 +39,8 @@ class Stream:
     """A key of STYLES; empty: that of the device."""
     clip: str = ""
     """The path of an H.264 file that is sent (simulators/rtsp_clip.py); empty: a grey picture."""
+    is_live: bool = False
+    """The clip runs whether somebody watches or not: who comes begins in the middle of it."""
     later_clip: str = ""
     """What follows it; empty: it starts again from the beginning."""
     stamps: str = ""

@@ -93,7 +93,7 @@ def build_stills(
     says why the folder of stills is not ours now, or nothing."""
     engine, tracker = fleet.journal.engine, fleet.tracker
     files = StillFiles(options.media_dir / FOLDER)
-    intervals = Intervals(engine, options.stills_interval)
+    intervals = Intervals(engine, options.stills_interval, tracker.fleet)
     fleet.journal_writer.on_recovery.append(intervals.open)
     doubt = fleet.trusted.distrust_reason
     shelf = Shelf(

@@ -1,10 +1,11 @@
 """How often a still of each camera is due."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from fleet.model import Invalid
+from fleet.merged import numbers_of, own_number
+from fleet.model import Fleet, Invalid
 from stills import still_rows as rows
 
 if TYPE_CHECKING:
@@ -15,11 +16,12 @@ SHORTEST, LONGEST = 60, 604_800
 
 
 class Intervals:
-    """The seconds between two stills: `default`, or what a person set for a device. Methods raise
-    Unreachable."""
+    """The seconds between two stills: `default`, or what a person set for a device, else for a
+    record that was merged into it. Methods raise Unreachable."""
 
-    def __init__(self, engine: "Engine", default: int) -> None:
+    def __init__(self, engine: "Engine", default: int, fleet: Callable[[], Fleet]) -> None:
         self.default = default
+        self._fleet = fleet
         self._engine = engine
         self._lock = Lock()
         self._own: Mapping[int, int] = {}
@@ -31,11 +33,14 @@ class Intervals:
 
     def of(self, device: int) -> int:
         """Seconds between two stills of a device; 0: none are taken by themselves."""
-        return self._own.get(device, self.default)
+        own = self.own(device)
+        return self.default if own is None else own
 
     def own(self, device: int) -> int | None:
         """The seconds that a person set for this device, if any."""
-        return self._own.get(device)
+        own = self._own
+        number = own_number(own, self._fleet(), device)
+        return None if number is None else own[number]
 
     def set(self, device: int, seconds: int | None) -> None:
         """Set them for a device; None: as for all others. Raises Invalid."""
@@ -47,6 +52,8 @@ class Intervals:
             invalid.field = "interval"
             raise invalid
         with self._lock:
-            rows.set_interval(self._engine, device, seconds)
-            own = {other: value for other, value in self._own.items() if other != device}
+            merged = numbers_of(self._fleet(), device) if seconds is None else [device]
+            for number in {device, *self._own.keys() & merged}:
+                rows.set_interval(self._engine, number, seconds)
+            own = {other: value for other, value in self._own.items() if other not in merged}
             self._own = own if seconds is None else {**own, device: seconds}

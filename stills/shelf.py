@@ -12,6 +12,7 @@ from threading import BoundedSemaphore, Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from fleet.merged import numbers_of
 from fleet.model import Fleet, Invalid
 from fleet.pictures import NotTaken, TakenPicture
 from stills import still_rows as rows
@@ -260,8 +261,7 @@ class Shelf:
 
     def numbers(self, device: int) -> Sequence[int]:
         """The number of a device and of the records that were merged into it."""
-        redirects = self._fleet().redirects
-        return [device, *(old for old, new in redirects.items() if new == device)]
+        return numbers_of(self._fleet(), device)
 
     # -- pictures ------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Clinic:
     def start(self) -> None:
         """Build all of it, as after a restart."""
         fleet = lambda: self.story.fleet  # noqa: E731
-        self.settings = HealthSettings(self.engine, self.interval, lambda: self.zone)
+        self.settings = HealthSettings(self.engine, self.interval, lambda: self.zone, fleet)
         self.kept = KeptPictures(self.engine, fleet, small_jpeg)
         self.sampling = Sampling(
             self.engine,

@@ -117,7 +117,8 @@ def test_pictures_are_kept_small_and_few_and_are_only_of_their_camera(clinic: Cl
         health.of(99)
 
 
-def test_pictures_follow_a_merge_and_come_back_with_a_split(clinic: Clinic) -> None:
+def test_pictures_and_settings_follow_a_merge_and_come_back_with_a_split(clinic: Clinic) -> None:
+    clinic.health.set_settings(1, {"repeats": True})
     reference = clinic.health.add_reference(1, "otto")
     whole = clinic.story.fleet
     rest = {id: device for id, device in whole.devices.items() if id != 1}
@@ -125,7 +126,11 @@ def test_pictures_follow_a_merge_and_come_back_with_a_split(clinic: Clinic) -> N
     assert clinic.health.of(1).device == 2
     assert clinic.health.of(2).references == (reference,)
     assert clinic.health.picture(2, reference.id).data
+    assert clinic.health.of(2).settings.repeats
+    clinic.health.set_settings(2, {"sensitivity": "low"})
+    assert clinic.health.of(2).settings.repeats, "one change loses no other setting"
     clinic.story.fleet = whole
+    assert clinic.health.of(1).settings.sensitivity == "normal"
     assert clinic.health.of(2).references == ()
     assert clinic.health.of(1).references == (reference,)
 

@@ -71,7 +71,7 @@ class Studio:
 
     def start(self) -> None:
         """Build all of it, as after a restart."""
-        self.intervals = Intervals(self.engine, HOUR)
+        self.intervals = Intervals(self.engine, HOUR, lambda: self.story.fleet)
         self.intervals.open()
         files = StillFiles(self.folder / "stills")
         self.shelf = Shelf(

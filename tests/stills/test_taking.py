@@ -295,9 +295,12 @@ def test_whoever_waits_when_the_program_stops_waits_no_longer(studio: Studio) ->
     until(lambda: not studio.stills.is_taking(1))
 
 
-def test_stills_of_merged_records_belong_to_the_one_that_remains(studio: Studio) -> None:
+def test_stills_and_interval_of_merged_records_belong_to_the_one_that_remains(
+    studio: Studio,
+) -> None:
     studio.answers[STREAM, 2] = jpeg()
     still = studio.stills.take(2)
+    studio.intervals.set(2, 900)
     fleet = studio.story.fleet
     remaining = {id: fleet.devices[id] for id in (1, 3)}
     studio.story.fleet = replace(fleet, devices=remaining, redirects={2: 1})
@@ -305,6 +308,11 @@ def test_stills_of_merged_records_belong_to_the_one_that_remains(studio: Studio)
     assert studio.shelf.find(1, still.id) == still
     assert studio.shelf.newest_of_all() == {1: still}
     assert studio.stills.take(2).device == 1
+    assert (studio.intervals.own(1), studio.intervals.of(1)) == (900, 900)
+    studio.intervals.set(1, 0)
+    assert studio.intervals.of(1) == 0
+    studio.intervals.set(1, None)
+    assert (studio.intervals.own(1), studio.intervals.of(1)) == (None, 3600)
 
 
 def test_two_stills_of_one_time_have_two_files(studio: Studio) -> None:
