@@ -10,6 +10,7 @@ from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from fleet.channels import NO_SIGNAL
 from fleet.model import Device, Facts, Finding, Fleet, NotFound
 from fleet.pictures import (
     GreyPicture,
@@ -261,11 +262,22 @@ class Sampling:
         """A picture to judge; one for people where they may want to see it. A finding needs more
         than one sample in a row, so one that raises a finding is such a picture. Raises
         NotTaken."""
+        self._check_signal(device, watched)
         if flight.picture is not None:
             return flight.picture
         course = watched.course
         is_seen = flight.keeps or watched.fits_expected or course.findings or course.showing
         return self._first(self.ways if is_seen else self.looks, device, timeout)
+
+    def _check_signal(self, device: int, watched: Watched) -> None:
+        """Raise NotTaken for a channel whose recorder says that it has no video: what it shows
+        instead is no picture of the camera, and one finding of that is enough."""
+        known = self._fleet().devices.get(device)
+        if known is None or all(finding.kind != NO_SIGNAL for finding in known.findings):
+            return
+        if watched.course.findings:
+            self.end(device, FAULTS, {"unknown": True})
+        raise NotTaken("The recorder receives no video signal on this channel.")
 
     def _keep_newest(self, device: int, picture: TakenPicture | GreyPicture) -> None:
         if isinstance(picture, TakenPicture):

@@ -17,6 +17,8 @@ from itertools import pairwise
 from typing import Any
 from urllib.error import HTTPError
 
+from simulators.demo_scenes import COVERED, HEIGHT, WIDTH, Scene, scene
+from simulators.demo_scenes import DARK as DARK_PICTURE
 from simulators.logins import Accounts
 from simulators.onvif import (
     DISCOVERY_PORT,
@@ -77,6 +79,11 @@ class Camera:
     channel: int = 0
 
     @property
+    def dark(self) -> int:
+        """The channel without signal, of a recorder."""
+        return DARK if self.channels else 0
+
+    @property
     def address(self) -> str:
         return f"127.30.0.{self.number}"
 
@@ -89,8 +96,8 @@ class Camera:
         return Accounts() if self.is_open else Accounts(USERNAME, f"demo-{self.number}")
 
 
-DARK = 6
-"""The channel of the recorder that has no signal."""
+DARK, COVERED_CHANNEL = 6, 5
+"""The channels of the recorder that have no signal, and a cover on the lens."""
 ROOMS = (
     *("Reading room 1", "Reading room 2", "Returns desk", "Stairs", "Lift"),
     *("Roof terrace", "Delivery door", "Magazine"),
@@ -153,13 +160,16 @@ class Streams:
         for camera in (*CAMERAS, NEW):
             if camera.channel:
                 continue
-            login = camera.login
-            streams = {camera.path: Stream(camera.codec)}
+            login, seen = camera.login, _scene(camera)
+            streams = {camera.path: _stream(Stream(camera.codec), seen)}
             if camera.source == ONVIF:
                 device = _onvif_device(camera, login, rtsp_port)
+                scenes = _scenes(camera, device)
+                device.pictures = {path: each.jpeg for path, each in scenes.items()}
                 # A recorder streams a channel without signal too: a black picture.
                 streams = {
-                    path: replace(stream, status=200) for path, stream in streams_of(device).items()
+                    path: replace(_stream(stream, scenes.get(path)), status=200)
+                    for path, stream in streams_of(device).items()
                 }
                 onvif.append(device)
             device_login = Accounts(USERNAME, "changed") if camera.refuses else login
@@ -194,6 +204,30 @@ class Streams:
         self._running.close()
 
 
+def _scene(camera: Camera, channel: int = 0) -> Scene | None:
+    """What a camera sees, or a channel of a recorder."""
+    if channel and channel == camera.dark:
+        return scene(0, DARK_PICTURE)
+    covered = camera.channels and channel == COVERED_CHANNEL and camera is not NEW
+    return scene(camera.number * 100 + channel, COVERED if covered else "")
+
+
+def _scenes(camera: Camera, device: OnvifDevice) -> dict[str, Scene]:
+    """What is seen, by path of a stream; empty where nothing can be drawn."""
+    scenes: dict[str, Scene] = {}
+    for number, source in enumerate(device.sources, 1):
+        seen = _scene(camera, number if camera.channels else 0)
+        scenes |= {profile.path: seen for profile in source.profiles if seen}
+    return scenes
+
+
+def _stream(stream: Stream, seen: Scene | None) -> Stream:
+    """A stream that shows a scene; a grey one without."""
+    if seen is None or stream.codec != "H264":
+        return stream
+    return replace(stream, width=WIDTH, height=HEIGHT, picture=seen.key_frame)
+
+
 def _is_free(devices: list[OnvifDevice]) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -207,7 +241,7 @@ def _onvif_device(camera: Camera, login: Accounts, rtsp_port: int) -> OnvifDevic
     profile = Profile("Profile_1", camera.path, "mainStream", codec=camera.codec)
     sources: tuple[VideoSource, ...] = (VideoSource("VideoSource_1", (profile,)),)
     if camera.channels:
-        sources = recorder_sources(camera.channels, [DARK])
+        sources = recorder_sources(camera.channels, [camera.dark])
     return OnvifDevice(
         camera.address,
         accounts=login,

@@ -177,6 +177,8 @@ class OnvifConnection:
         if not device.snapshot_works:
             return page(404)
         kind, content = CONTENTS[device.snapshot_kind]
+        if profile.path in device.pictures:
+            content = device.pictures[profile.path]()
         return 200, [("Content-Type", kind)], content
 
     def _challenges(self, outcome: str, accounts: Accounts | None = None) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import itertools
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simulators.logins import Accounts
@@ -146,6 +146,8 @@ class OnvifDevice:
     snapshot_works: bool = True
     snapshot_kind: str = "well"
     """A key of simulators.onvif_snapshots.CONTENTS, or one of UNENDING."""
+    pictures: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
+    """What makes the JPEG of the moment, by path of a stream; a grey one for the others."""
     has_query_login: bool = False
     """The address of its snapshot has the login in it."""
     snapshot_accounts: Accounts | None = None

@@ -5,10 +5,17 @@ Nothing is encoded: each macroblock of the key frame is predicted from nothing a
 which is the one byte 0x27, and each later frame skips all macroblocks.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 NO_RESIDUAL = (0x27, 8)
 """Intra 16x16 with DC prediction: mb_type 3, chroma mode 0, no change of QP, no coefficients."""
+
+
+PCM = 25
+"""The type of a macroblock that is not encoded."""
+NEXT_PCM = b"\x0d\x00"
+"""The same, aligned to bytes, where one before it has ended."""
 
 
 class Bits:
@@ -28,6 +35,12 @@ class Bits:
             code = f"{value + 1:b}"
             self._bits.append("0" * (len(code) - 1) + code)
         return self
+
+    def aligned(self) -> bytes:
+        """Bytes, filled up with zeros."""
+        text = "".join(self._bits)
+        text += "0" * (-len(text) % 8)
+        return int(text, 2).to_bytes(len(text) // 8, "big")
 
     def payload(self) -> bytes:
         """Bytes with the stop bit and without three zero bytes in a row."""
@@ -79,6 +92,13 @@ def h264_key_frame(width: int, height: int) -> bytes:
     for _ in range(_blocks(width, 16) * _blocks(height, 16)):
         bits.u(*NO_RESIDUAL)
     return b"\x65" + bits.payload()
+
+
+def h264_raw_key_frame(macroblocks: Sequence[bytes]) -> bytes:
+    """An IDR slice of macroblocks as they are (I_PCM, 7.3.5): 256 bytes of luma and twice 64 of
+    chroma each, none of them 0."""
+    head = Bits().ue(0, 7, 0).u(0, 4).ue(0).u(0, 2).ue(0, PCM).aligned()
+    return b"\x65" + _escape(head) + NEXT_PCM.join(macroblocks) + b"\x80"
 
 
 @lru_cache(maxsize=64)

@@ -56,7 +56,8 @@ def frames(stream: Stream) -> Iterator[list[bytes]]:
         if place:
             yield [sets.h264_same_frame(*size, place)]
         else:
-            yield [sets.h264_sps(*size), sets.h264_pps(), sets.h264_key_frame(*size)]
+            key_frame = stream.picture() if stream.picture else sets.h264_key_frame(*size)
+            yield [sets.h264_sps(*size), sets.h264_pps(), key_frame]
 
 
 def packets(stream: Stream, channel: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ and what it leaves out.
 
 import string
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulators import parameter_sets as sets
@@ -39,6 +40,8 @@ class Stream:
     """A key of STYLES; empty: that of the device."""
     clip: str = ""
     """The path of an H.264 file that is sent (simulators/rtsp_clip.py); empty: a grey picture."""
+    picture: Callable[[], bytes] | None = None
+    """Makes the key frame of the moment; None: a grey one."""
     is_live: bool = False
     """The clip runs whether somebody watches or not: who comes begins in the middle of it."""
     later_clip: str = ""

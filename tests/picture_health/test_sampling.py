@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from fleet.channels import NO_SIGNAL
 from fleet.pictures import GreyPicture, NotOffered, NotTaken, TakenPicture, jpeg_size
 from picture_health import health_rows as rows
 from picture_health.camera_health import OpenFault, Suspicion
@@ -19,7 +20,7 @@ from picture_health.newest_pictures import NewestPictures
 from picture_health.sampling import TEXTS, Way
 from picture_health.tables import health_courses, health_pictures
 from store.sql import Unreachable
-from tests.fleet.reports import seen
+from tests.fleet.reports import finding, seen
 from tests.home import until
 from tests.picture_health.clinic import NOON, Clinic, scene
 from tests.picture_health.scenes import Moment
@@ -459,3 +460,23 @@ def test_a_camera_whose_picture_waits_for_the_database_holds_no_other(
     thread.join(10)
     assert not thread.is_alive()
     assert other.pending == {}
+
+
+def test_a_channel_without_video_signal_gets_no_second_finding(clinic: Clinic) -> None:
+    """What a recorder shows instead of a picture is no picture of the camera."""
+    clinic.answers[1] = clinic.view("black")
+    clinic.check(3)
+    assert set(clinic.findings()) == {"picture.black"}
+    clinic.story.tell(finding("id:1", kind=NO_SIGNAL), at=clinic.now)
+    with pytest.raises(NotTaken, match="no video signal"):
+        clinic.check()
+    asked = len(clinic.asked)
+    health = clinic.health.of(1)
+    assert (health.state, health.reason) == (
+        "unknown",
+        "The recorder receives no video signal on this channel.",
+    )
+    assert set(clinic.findings()) == {NO_SIGNAL}
+    with pytest.raises(NotTaken):
+        clinic.check()
+    assert len(clinic.asked) == asked, "it is not even asked for a picture"

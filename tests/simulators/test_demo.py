@@ -162,6 +162,18 @@ def test_a_recorder_has_eight_channels_of_which_one_has_no_signal(demo: Running)
     assert {row["status"] for row in channels if row["camera_name"] not in dark()} == {"ACTIVE"}
 
 
+def test_its_stills_show_something(demo: Running) -> None:
+    """By the stream and by the snapshot. A grey picture of this size has 2 kB."""
+    until(lambda: checked(demo, "Lift", "rtsp"), 30, "the streams of the channels were asked")
+    for name in ("Workshop bench", "Library hall", "Stairs"):
+        number = named(demo, name)["id"]
+        answer = demo.request("POST", f"/api/cameras/{number}/stills")
+        assert answer.status == 201, answer.body
+        still = answer.json["still"]
+        assert (still["width"], still["height"]) == (640, 360)
+        assert still["size"] > 15_000
+
+
 def test_a_camera_behind_a_recorder_that_is_down_is_unreachable(demo: Running) -> None:
     camera = named(demo, "Annex stairs")
     assert camera["status"] == "UNREACHABLE"
