@@ -6,6 +6,7 @@ from datetime import datetime, time, tzinfo
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from fleet import identity
 from fleet.merged import own_number
 from fleet.model import Fleet, Invalid
 from picture_health import health_rows as rows
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 SHORTEST, LONGEST = 30, 86_400
 """Seconds between two samples of a camera."""
+LOCAL_INTERVAL = 900
+"""At least, for a camera of this server without an interval of its own: each of its samples is a
+picture in full size."""
 MOST_HOURS = 20
 KEYS = tuple(field.name for field in fields(CameraSettings))
 KEYS_OF_HOURS = frozenset(("days", "starts", "ends"))
@@ -56,7 +60,14 @@ class HealthSettings:
     def interval_of(self, device: int) -> int:
         """Seconds between two samples of a camera; 0: none are taken by themselves."""
         interval = self.of(device).interval
-        return self.default if interval is None else interval
+        return self.default_of(device) if interval is None else interval
+
+    def default_of(self, device: int) -> int:
+        """Seconds between two samples of a camera without an interval of its own."""
+        known = self._fleet().devices.get(device)
+        keys = known.identities if known else ()
+        is_local = any(key.startswith(identity.LOCAL) for key in keys)
+        return max(self.default, LOCAL_INTERVAL) if self.default and is_local else self.default
 
     def expected_until(self, device: int, now: datetime) -> datetime | None:
         """When the expected hours end in which a camera is now; None if it is in none."""

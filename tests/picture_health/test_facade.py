@@ -258,3 +258,17 @@ def test_an_expected_picture_says_at_once_what_the_camera_shows(clinic: Clinic) 
     now = ("unknown", "Not sampled since an expected picture was set.")
     assert (health.of(1).state, health.of(1).reason) == now, "it shows another one"
     assert clinic.check() == "suspected"
+
+
+def test_a_camera_of_this_server_is_asked_less_often_as_its_pictures_are_large(
+    clinic: Clinic,
+) -> None:
+    assert clinic.settings.interval_of(1) == 300
+    whole = clinic.story.fleet
+    local = replace(whole.devices[1], identities=("usb:046d:0825:1",))
+    clinic.story.fleet = replace(whole, devices={**whole.devices, 1: local})
+    assert clinic.settings.interval_of(1) == 900
+    clinic.settings.change(1, {"interval": 60})
+    assert clinic.settings.interval_of(1) == 60
+    clinic.settings.default = 0
+    assert clinic.settings.default_of(1) == 0, "off is off"

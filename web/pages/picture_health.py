@@ -184,10 +184,10 @@ def _values(settings: CameraSettings, is_typed: bool) -> dict[str, Any]:
     }
 
 
-def _intervals(settings: CameraSettings) -> dict[str, str]:
+def _intervals(device: int, settings: CameraSettings) -> dict[str, str]:
     """The intervals to choose from, with that of the camera and that of all."""
     choices = sorted({*INTERVALS, settings.interval or INTERVALS[0]})
-    common = picture_health.interval()
+    common = picture_health.interval_without_own(device)
     default = f"As set for all ({length_text(common)})" if common else "As set for all (off)"
     return {"": default, **{str(seconds): length_text(seconds) for seconds in choices}}
 
@@ -206,7 +206,7 @@ def _page(
         values=_values(settings, is_typed=fault is not None),
         modes=MODES,
         levels=LEVELS,
-        intervals=_intervals(settings),
+        intervals=_intervals(device.id, settings),
         days=DAYS,
         most_references=MOST_REFERENCES,
         most_expected=MOST_EXPECTED,

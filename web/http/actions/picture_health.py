@@ -40,9 +40,9 @@ def registry() -> PictureHealth:
     return current_monitor().packages.find(PictureHealthPackage).health
 
 
-def interval() -> int:
-    """Seconds between two samples of a camera without an interval of its own; 0: none."""
-    return current_monitor().packages.find(PictureHealthPackage).settings.default
+def interval_without_own(device: int) -> int:
+    """Seconds between two samples of a camera that has no interval of its own; 0: none."""
+    return current_monitor().packages.find(PictureHealthPackage).settings.default_of(device)
 
 
 def name_of(device: Device) -> str:
