@@ -150,13 +150,14 @@ def _suspicion(suspicion: Suspicion) -> str:
 def _fault(device: Device, health: CameraHealth, fault: OpenFault) -> ShownFault:
     kind, id = finding_kind(fault.fault), fault.picture_id
     known = next((each for each in device.findings if each.kind == kind), None)
+    remedy, may_edit = remedies.what_to_do(kind), visible_fleet().may(picture_health.EDIT, device)
     return ShownFault(
         kind=fault.fault,
         title=remedies.title(kind),
         since=fault.since,
         unknown_since=unconfirmed_since(health),
         text=remedies.explanation(kind, known.text) if known else "",
-        remedy=remedies.what_to_do(kind).replace(" in its picture health", " below"),
+        remedy=remedy.replace(" in its picture health", " below") if may_edit else remedy,
         picture_id=id,
         picture_url=picture_url(device.id, id) if id is not None else "",
     )

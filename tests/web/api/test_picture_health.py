@@ -214,6 +214,9 @@ def test_why_no_picture_could_be_judged(studio: Studio) -> None:
     panel = studio.send("POST", "/api/cameras/3/picture-health/check", status=409).json
     assert "No stream or snapshot" in panel["error"]
     assert "RTSP URL" in panel["hint"]
+    page = studio.ask["Ada"].get("/cameras/3/picture-health").text
+    assert "No stream or snapshot of this device is known." in page
+    assert "Set one while" not in page, "nothing that cannot be done is asked for"
     studio.send("PATCH", GATE, {"mode": "off"})
     off = studio.send("POST", f"{GATE}/check", status=409).json
     assert "Turned off" in off["error"]
