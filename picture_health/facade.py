@@ -110,8 +110,8 @@ class PictureHealth:
         return self._settings.expected_until(device_id, self._clock())
 
     def newest_picture(self, device_id: int) -> TakenPicture | None:
-        """The newest sample of a camera with a suspicion or finding, or that was checked a moment
-        ago; None for the others."""
+        """The newest sample of a camera with a finding, or a suspicion since the sample before, or
+        that was checked a moment ago; None for the others."""
         return self.sampling.newest.of(self._device(device_id).id)
 
     def picture(self, device_id: int, picture_id: int) -> KeptPicture:
