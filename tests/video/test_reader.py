@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,11 @@ from video.reader import recording as recordings
 from video.reader.connection import Connection, Ended
 from video.reader.counting import Counting
 from video.reader.outbox import Outbox
+from video.reader.pipeline import Pipeline
+from video.reader.reading import Reading
 from video.reader.recording import Recording
+from video.rhythm import Patience
+from video.watching import KeyWish
 
 RTP = bytes.fromhex("806000010000000000000001") + b"media"
 CONTROL = {
@@ -30,6 +35,8 @@ CONTROL = {
     "has_get_parameter": True,
 }
 JPEG = VideoCoding("mjpeg", 64, 48)
+GREY = KeyWish(1, 2.0, 9.0, 320, is_seen=False)
+SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
 
 
 class Line(NamedTuple):
@@ -87,6 +94,25 @@ def test_a_device_that_goes_on_sending_is_read_for_a_second_at_most(line: Line) 
     line.camera.sendall(framed(b"late"))
     assert not line.connection.is_drained(100.2)
     assert line.connection.is_drained(101.0)
+
+
+@pytest.mark.parametrize(("wish", "step"), [(KeyWish(1, 2.0, 9.0), 0.03), (GREY, 0.2)])
+def test_a_program_that_waits_for_a_picture_can_wait(
+    line: Line, wish: KeyWish, step: float
+) -> None:
+    media = (OpenedMedium("video", "H264", 0),)
+    opened = OpenedStream(SDP, media, "tcp", (), CONTROL, b"")
+    pipeline = Pipeline(1, opened, lambda message: None, 0.0)
+    nothing = {"mp4": False, "pictures": [], "record": None}
+    pipeline.want({"version": 1, "keys": [astuple(wish)], **nothing})
+    reading = Reading(1, pipeline, line.connection, Patience(10.0), 0.0)
+    times = list[float]()
+    for _number in range(6):
+        times.append(reading.next_at)
+        reading.look_after(reading.next_at)
+    assert times[-1] - times[-2] == pytest.approx(step, abs=0.001)
+    pipeline.end("asked")
+    until(lambda: pipeline.is_done)
 
 
 def test_counts_tell_stalls_and_how_far_key_frames_are_apart() -> None:
