@@ -95,7 +95,7 @@ def _blocks(plane: Any, size: int) -> Any:
 def _colour(random: Any, least: int, most: int) -> tuple[int, int, int]:
     """A pale colour."""
     level = int(random.integers(least, most))
-    blue, green, red = (int(level + random.integers(-18, 19)) for _ in range(3))
+    blue, green, red = (int(level + random.integers(-9, 10)) for _ in range(3))
     return blue, green, red
 
 

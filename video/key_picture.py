@@ -167,6 +167,7 @@ class _NoSubStream(NotTaken):
 
 def _not_taken(state: StreamState) -> NotTaken:
     """The error for a stream that does not play, by its state."""
-    reason = f"{state.reason[:1].upper()}{state.reason[1:].removesuffix('.')}."
+    reason = f"{state.reason[:1].upper()}{state.reason[1:]}"
+    reason += "" if reason.endswith((".", "?")) else "."
     kinds = {REFUSED: _Refused, NO_SUB: _NoSubStream, INCOMPLETE: NotOffered}
     return kinds.get(state.cause, NotTaken)(reason if state.reason else "The stream has ended.")

@@ -16,9 +16,9 @@ from tests.video.clips import Recorded
 from tests.video.packets_of import packets_of
 from tests.video.rtsp_opener import Server, SilentCamera
 from video.jpegs import whole_picture
-from video.key_picture import WITHOUT_SUB, KeyPictures
+from video.key_picture import WITHOUT_SUB, KeyPictures, _not_taken
 from video.messages import KEY_PICTURE, Message
-from video.model import MAIN, PLAYING, SUB, NotOpened, StreamKey, StreamState
+from video.model import MAIN, PLAYING, RETRYING, SUB, NotOpened, StreamKey, StreamState
 from video.nal_units import annex_b
 from video.outages import INCOMPLETE, NO_SUB, REFUSED
 from video.packets import EncodedPacket, VideoCoding
@@ -293,3 +293,17 @@ def test_a_damaged_key_frame_leaves_its_wish_to_the_next_one(recorded: Packets) 
     assert sent.wishes() == []
     reader.feed(at(key, 102.0))
     sent.wait(1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("no route to it", "No route to it."),
+        ("not offered now: privacy mode?", "Not offered now: privacy mode?"),
+        ("It is off.", "It is off."),
+        ("", "The stream has ended."),
+    ],
+)
+def test_the_reason_of_a_stream_that_does_not_play_is_a_sentence(reason: str, said: str) -> None:
+    state = StreamState(RETRYING, datetime(2026, 11, 28, tzinfo=UTC), reason)
+    assert _not_taken(state).reason == said

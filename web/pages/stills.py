@@ -30,6 +30,7 @@ INTERVALS = (60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400
 """Seconds between two stills that the page offers."""
 NEWEST = "These are the newest stills."
 """What is shown instead of a day that cannot be."""
+NO_STILL = "No still yet"
 TITLES = {FUTURE: "To come", DUE: "Not taken yet", MISSED: "Missed", NONE: "No still"}
 """What is shown of an hour without a still, by its state."""
 
@@ -269,24 +270,24 @@ def _site_order(site: str) -> tuple[bool, object]:
 def _newest(devices: Sequence[Device]) -> list[SheetCamera]:
     newest = stills.newest()
     return [
-        _sheet_camera(device, still, "No still yet", "" if still else _why_none(device))
+        _sheet_camera(device, still, *(("", "") if still else _why_none(device)))
         for device in devices
         for still in [newest.get(device.id)]
     ]
 
 
-def _why_none(device: Device) -> str:
-    """Why there is no still of a device yet, or when the first one is due."""
+def _why_none(device: Device) -> tuple[str, str]:
+    """What is shown instead of the still of a device that has none yet, and what prevented it."""
     status = visible_fleet().statuses()[1].get(device.id, "")
     if status in DOWN:
         since = f" since {exact(device.since)}" if device.since else ""
-        return f"{status.capitalize()}{since}"
+        return NO_STILL, f"{status.capitalize()}{since}"
     if reason := stills.last_failure(device):
-        return reason
+        return NO_STILL, reason
     due = still_intervals.as_json(device)["next_at"]
     if due is None:
-        return "No still is taken automatically."
-    return f"The first one is due at {_clock(datetime.fromisoformat(due))}."
+        return "No automatic stills", ""
+    return f"First still due at {_clock(datetime.fromisoformat(due))}", ""
 
 
 def _sheet_camera(device: Device, still: Still | None, title: str, reason: str = "") -> SheetCamera:

@@ -212,7 +212,7 @@ def test_the_contact_sheet_shows_the_newest_of_each_camera(studio: Studio) -> No
         for item in page.find_one("ul", **{"class": "contact-sheet"}).find("li")
     }
     assert list(sheet) == ["Attic", "Gate", "Shed"]
-    assert "No still yet" in sheet["Attic"].text
+    assert "First still due at " in sheet["Attic"].text
     assert "3 h ago" in sheet["Shed"].text
     assert sheet["Shed"].find("img")
     assert sheet["Gate"].find("a", href=GATE)
@@ -280,12 +280,14 @@ def test_the_sheet_says_why_a_camera_has_no_still_yet(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = studio.home.monitor.packages.find(StillsPackage)
-    assert "The first one is due at 1" in sheet_item(studio.visit("/stills"), "Attic")
+    assert "First still due at 1" in sheet_item(studio.visit("/stills"), "Attic")
     with monkeypatch.context() as patch:
         patch.setattr(studio.cameras, "trouble", NotTaken("The camera refused the connection."))
         studio.home.clock.forward(minutes=20)
         package.hourly.run()
-    assert "The camera refused the connection." in sheet_item(studio.visit("/stills"), "Attic")
+    refused = sheet_item(studio.visit("/stills"), "Attic")
+    assert "No still yet" in refused
+    assert "The camera refused the connection." in refused
     studio.home.clock.forward(minutes=-20)
     tracker, at = studio.home.monitor.tracker, studio.home.clock()
     miss = Miss("id:3", "rtsp", at, "connection refused", asked=at)
