@@ -296,7 +296,7 @@ def test_a_damaged_key_frame_leaves_its_wish_to_the_next_one(recorded: Packets) 
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("reason", "sentence"),
     [
         ("no route to it", "No route to it."),
         ("not offered now: privacy mode?", "Not offered now: privacy mode?"),
@@ -304,6 +304,6 @@ def test_a_damaged_key_frame_leaves_its_wish_to_the_next_one(recorded: Packets) 
         ("", "The stream has ended."),
     ],
 )
-def test_the_reason_of_a_stream_that_does_not_play_is_a_sentence(reason: str, said: str) -> None:
+def test_the_reason_of_a_stream_that_does_not_play_is_a_sentence(reason: str, sentence: str) -> None:
     state = StreamState(RETRYING, datetime(2026, 11, 28, tzinfo=UTC), reason)
-    assert _not_taken(state).reason == said
+    assert _not_taken(state).reason == sentence
