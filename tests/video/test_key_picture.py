@@ -304,6 +304,8 @@ def test_a_damaged_key_frame_leaves_its_wish_to_the_next_one(recorded: Packets) 
         ("", "The stream has ended."),
     ],
 )
-def test_the_reason_of_a_stream_that_does_not_play_is_a_sentence(reason: str, sentence: str) -> None:
+def test_the_reason_of_a_stream_that_does_not_play_is_a_sentence(
+    reason: str, sentence: str
+) -> None:
     state = StreamState(RETRYING, datetime(2026, 11, 28, tzinfo=UTC), reason)
     assert _not_taken(state).reason == sentence
