@@ -148,7 +148,7 @@ def test_a_recording_of_two_formats_offers_its_parts_and_a_link_to_each(archive,
     shelf.segment(1, at + timedelta(seconds=20), 4, tmp_path / "large.mp4", width=96)
     id = shelf.recording(1, at, 24, name="Parcel")
     page = read(home.client.get("/recordings?camera=1").text)
-    (parts,) = page.find("details")
+    (parts,) = page.find("details", **{"class": "parts"})
     urls = [link["href"] for link in parts.find("a")]
     assert urls == [f"/api/recordings/{id}/download", f"/api/recordings/{id}/download?part=2"]
     assert [home.client.head(url).status_code for url in urls] == [200, 200]
