@@ -157,7 +157,7 @@ def test_a_search_finds_stores_and_sites_by_name(
 ) -> None:
     page = browser.visit(f"/sites?q={text}")
     assert [name.removesuffix(" (no store)") for name in names(page)] == expected
-    assert all("open" in element.attributes for element in page.find("details"))
+    assert all("open" in element.attributes for element in page.find_one("main").find("details"))
 
 
 def test_a_search_says_what_it_counts_and_leads_back(browser: Browser) -> None:
@@ -180,7 +180,7 @@ def test_a_search_in_vain_says_so_and_leads_back(browser: Browser, query: str) -
 def test_one_store_that_is_asked_for_is_alone_and_unfolded(browser: Browser) -> None:
     page = browser.visit("/sites?store=Aachen")
     assert names(page) == ["Aachen 3 sites", "A-1", "A-2", "A-10"]
-    assert "open" in page.find_one("details").attributes
+    assert "open" in page.find_one("main").find_one("details").attributes
     assert head(page) == "Aachen 3 sites, 2 of 3 online"
     links = page.find_one("nav", **{"class": "filters"}).find("a")
     assert [link["href"] for link in links] == ["/sites", "/?store=Aachen&status=unknown"]
@@ -222,7 +222,7 @@ def test_not_more_sites_are_drawn_than_fit_however_many_are_in_trouble(make_home
     page = Browser(home.client).visit("/sites")
     assert len(page.find("tr", **{"class": "one"})) == MAX_SITES
     assert len(page.find("tbody")) == 100
-    assert len(page.find("details")) == MAX_SITES // MAX_IN_TROUBLE
+    assert len(page.find_one("main").find("details")) == MAX_SITES // MAX_IN_TROUBLE
 
 
 def test_five_thousand_stores_of_one_site_are_cut_and_the_page_says_how_many(
