@@ -46,6 +46,8 @@ def sample(
     [
         (sample(), set()),
         (sample(BLACK), {"black"}),
+        # One lamp in a yard at night.
+        (sample(replace(GOOD, dark=111 / 112)), set()),
         # A black picture does not change either; black says more.
         (sample(BLACK, since=replace(SAME_VIEW, unchanged=1.0)), {"black"}),
         (sample(since=replace(SAME_VIEW, unchanged=0.95)), {"frozen"}),
