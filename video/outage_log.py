@@ -43,6 +43,7 @@ class OutageLog:
         self._clock = clock
         self._timer = timer
         self._lock = Lock()
+        self._flushing = Lock()
         self._open: dict[StreamKey, _Entry] = {}
         self._waiting: list[_Entry] = []
         self._run: Outage | None = None
@@ -109,15 +110,17 @@ class OutageLog:
 
     def flush(self, *, is_last: bool = False) -> None:
         """Write what is not in SQL yet. Raises Unreachable."""
-        with self._lock:
-            waiting = list(self._waiting)
-        for entry in waiting:
-            self._write(entry)
+        with self._flushing:
             with self._lock:
-                if entry.is_written:
-                    self._waiting.remove(entry)
-        if self._run and (is_last or self._timer() - self._alive_at >= ALIVE_EVERY):
-            self._note_running(self._run)
+                waiting = list(self._waiting)
+            for entry in waiting:
+                self._write(entry)
+                with self._lock:
+                    # Too many newer ones may have taken its place meanwhile.
+                    if entry.is_written and entry in self._waiting:
+                        self._waiting.remove(entry)
+            if self._run and (is_last or self._timer() - self._alive_at >= ALIVE_EVERY):
+                self._note_running(self._run)
 
     def _write(self, entry: _Entry) -> None:
         outage = entry.outage

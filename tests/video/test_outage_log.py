@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from store.sql import Unreachable
 from video import outage_rows
 from video.model import ENDED, NO_PICTURE, OPENING, PLAYING, RETRYING, StreamKey, StreamState
-from video.outage_log import OutageLog
+from video.outage_log import MOST_WAITING, OutageLog
 from video.outages import CUT, DISK, EVERYTHING, OFF, REFUSED, RESTARTED, RUNNING, SERVER, Outage
 from video.outages import NO_PICTURE as CAUSE_NO_PICTURE
 
@@ -141,6 +141,20 @@ def test_an_outage_of_the_database_loses_nothing(story: Story) -> None:
     with story.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO outages")
     assert story.rows() == [(3, 1, 7, OFF)]
+
+
+def test_outages_that_begin_while_one_is_written_end_no_job(story: Story) -> None:
+    def begin_others(*_statement: object) -> None:
+        for device in range(10, 11 + MOST_WAITING):
+            state = StreamState(RETRYING, story.now(), "no response", cause=OFF)
+            story.log.note(StreamKey(device), state)
+
+    story.goes(1, RETRYING, "no response")
+    event.listen(story.engine, "before_cursor_execute", begin_others, once=True)
+    assert story.rows() == [(3, 1, None, OFF)]
+    story.log.flush()
+    written = outage_rows.between(story.engine, [11], NOON, NOON + timedelta(days=9))
+    assert [outage.device for outage in written if outage.cause == OFF] == [11]
 
 
 def test_old_outages_are_deleted(story: Story) -> None:

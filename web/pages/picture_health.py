@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from fleet import labels
 from fleet.model import Device, Refused
+from fleet.texts import sentences
 from picture_health.camera_health import CameraSettings
 from picture_health.camera_settings import MOST_HOURS
 from picture_health.facade import MOST_EXPECTED, MOST_REFERENCES
@@ -88,7 +89,7 @@ def act(key: str) -> Any:
         code = error.status if isinstance(error, HttpError) else status_of(error)
         name = "" if isinstance(error, HttpError) else error.field
         fault = {"field": name, "error": error.error, "hint": page_hint(error.hint)}
-        problem = "" if do == "save" else f"{error.error}. {fault['hint']}"
+        problem = "" if do == "save" else sentences(error.error, fault["hint"])
         return Response(_page(device, fault=fault if do == "save" else None, problem=problem), code)
     return redirect(f"/cameras/{device.id}/picture-health?done={do}", 303)
 

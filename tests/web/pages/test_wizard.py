@@ -105,10 +105,12 @@ def test_a_recorder_passes_the_whole_test_and_its_dark_channel_is_marked(place: 
 
 def test_a_stream_url_is_asked_by_rtsp_first(place: Place) -> None:
     page = place.tested(address=place.url, **LOGIN)
-    titles = [step.partition(" ")[0] for step in steps_of(page)]
+    *tests, picture = steps_of(page)
+    titles = [step.partition(" ")[0] for step in tests]
     assert titles == sorted(titles, reverse=True)
     assert titles[0] == "RTSP:"
     assert titles[-1] == "ONVIF:"
+    assert picture.startswith("RTSP: picture")
 
 
 def test_a_host_name_without_an_address_has_one_reason(place: Place) -> None:
