@@ -9,8 +9,10 @@ from pathlib import Path
 
 import cv2
 
+from picture_health.judging import LIMITS
 from picture_health.model import FAULTS
 from tests.picture_health.photographs import EACH, photograph_trials
+from tests.picture_health.strengths import BLURRED, COVERED, Counts, seen
 from tests.picture_health.trials import JUDGED_ON, Trial, confusion, trials
 
 PAGE = Path(__file__).with_name("picture-health.md")
@@ -27,7 +29,8 @@ def main() -> None:
     """Judge, print and write; fails if the page has no place for it."""
     with ProcessPoolExecutor() as processes:
         generated = [trial for part in processes.map(of_seed, JUDGED_ON) for trial in part]
-    results = "\n".join(lines(generated, photograph_trials()))
+        strengths = sum(processes.map(seen, JUDGED_ON), Counter())
+    results = "\n".join((*lines(generated, photograph_trials()), "", *needed(strengths)))
     print(results)
     before, begin, rest = PAGE.read_text().partition(BEGIN)
     _old, end, after = rest.partition(END)
@@ -58,6 +61,20 @@ def table(counts: Counter[tuple[str, str]]) -> Iterator[str]:
     for shown in COLUMNS:
         cells = (str(counts[shown, findings] or "") for findings in COLUMNS)
         yield f"| {shown or 'no fault'} | {' | '.join(cells)} |"
+
+
+def needed(counts: Counts) -> Iterator[str]:
+    """The table of how strong a fault must be."""
+    yield f"Faults of {len(JUDGED_ON)} cameras by day, with a reference: how many one sample shows."
+    yield ""
+    yield f"| the picture | {' | '.join(LIMITS)} |"
+    yield f"|---|{'---:|' * len(LIMITS)}"
+    for part in COVERED:
+        cells = (str(counts["covered", part, level]) for level in LIMITS)
+        yield f"| {part:.0%} behind a grey cover | {' | '.join(cells)} |"
+    for sigma in BLURRED:
+        cells = (str(counts["blurred", sigma, level]) for level in LIMITS)
+        yield f"| blurred by {sigma}/1000 of its width (sigma) | {' | '.join(cells)} |"
 
 
 def exceptions(results: Iterable[Trial]) -> Iterator[str]:
