@@ -55,7 +55,7 @@ class Camera:
         self.clock_at = [(8, 20), (400, 20), (8, 352), (400, 352)][int(rng.integers(4))]
         self.blur = float(rng.uniform(5.0, 9.0))
         self.cover = self._cover()
-        self._kept: Array | None = None
+        self._kept: dict[int, Array] = {}
 
     def _elsewhere(self, spare: tuple[int, int]) -> tuple[int, int]:
         """At least a seventh of the picture aside."""
@@ -80,9 +80,10 @@ class Camera:
     def jpeg(self, moment: Moment) -> bytes:
         """A picture as the camera sends it."""
         if moment.fault == "frozen":
-            if self._kept is None:
-                self._kept = self.seen(Moment(moment.since), self._rng_of(moment.since))
-            picture = self._kept
+            if moment.since not in self._kept:
+                since = self.seen(Moment(moment.since), self._rng_of(moment.since))
+                self._kept = {moment.since: since}
+            picture = self._kept[moment.since]
         else:
             picture = self.seen(moment, self._rng_of(moment.number))
         pixels = np.clip(np.round(picture), 0, 255).astype(np.uint8)
