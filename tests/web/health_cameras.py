@@ -1,15 +1,13 @@
 """A monitor whose cameras show what a test chooses, for picture health, without a network."""
 
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import cache
 
-from fleet.pictures import NotTaken, TakenPicture
+from fleet.pictures import TakenPicture
 from picture_health.build import PictureHealthPackage
 from tests.home import Home
-from tests.web.still_cameras import HEIGHT, WIDTH
+from tests.web.still_cameras import HEIGHT, WIDTH, StillCameras
 
 SCENE, BLACK, WHITE = "testsrc2", "color=black", "color=white"
 """What a camera can show, as a source of ffmpeg."""
@@ -28,21 +26,12 @@ def shown(source: str) -> bytes:
 
 
 @dataclass
-class HealthCameras:
-    """All cameras of the monitor. `trouble` is why none gives a picture now; `meanwhile` is what
-    happens while a picture is being taken."""
+class HealthCameras(StillCameras):
+    """All cameras of the monitor, which show the same source of ffmpeg."""
 
-    clock: Callable[[], datetime]
     shows: str = SCENE
-    trouble: NotTaken | None = None
-    meanwhile: Callable[[], object] = lambda: None
-    asked: list[int] = field(default_factory=list)
 
-    def take(self, device: int, _timeout: float) -> TakenPicture:
-        self.asked.append(device)
-        self.meanwhile()
-        if self.trouble is not None:
-            raise self.trouble
+    def picture(self) -> TakenPicture:
         return TakenPicture(shown(self.shows), WIDTH, HEIGHT, self.clock(), "stream")
 
 

@@ -26,7 +26,7 @@ def jpeg(number: int) -> bytes:
 @dataclass
 class StillCameras:
     """All cameras of the monitor. `trouble` is why none gives a picture now; `meanwhile` is what
-    happens while a still is being taken."""
+    happens while a picture is being taken."""
 
     clock: Callable[[], datetime]
     trouble: NotTaken | None = None
@@ -38,6 +38,10 @@ class StillCameras:
         self.meanwhile()
         if self.trouble is not None:
             raise self.trouble
+        return self.picture()
+
+    def picture(self) -> TakenPicture:
+        """What the cameras show now."""
         data = jpeg(len(self.asked) % 2)
         return TakenPicture(data, WIDTH, HEIGHT, self.clock(), SNAPSHOT, ("Half size.",))
 
