@@ -278,9 +278,9 @@ def _sharpness(picture: "Grey") -> "Grey":
 def _edges(grey: "Grey", wide: "Grey") -> tuple[tuple["Grey", "Grey"], "Grey", "Grey"]:
     """Slopes with twice their angle, their power in each block, and which blocks have edges.
 
-    An edge is the same whichever side of it is bright, as by day and in infrared light, and where
-    the light of a lamp ends is none. It counts as much as any other however strong it is, so that
-    flakes of snow and glare do not outweigh what is behind them.
+    An edge is the same whichever side of it is bright, because infrared light can swap the two.
+    The rim of a lamp's light is no edge. All edges count alike, strong or weak, so that snowflakes
+    and glare do not outweigh what is behind them.
     """
     import numpy as np
 
