@@ -114,3 +114,9 @@ def test_the_event_of_a_status_is_judged_as_the_status_is(before: str, after: st
 def test_a_filter_of_the_silent_is_all_that_are_down_and_not_missing() -> None:
     assert STATUSES["active"] | STATUSES["offline"] | STATUSES["missing"] == {*status.NAMES}
     assert STATUSES["silent"] | STATUSES["missing"] == status.DOWN
+
+
+def test_every_mark_has_the_colour_of_its_text() -> None:
+    drawn = re.findall(r"<(?:circle|path)[^>]*>", file("static/marks.svg"))
+    assert len(drawn) > 20
+    assert [shape for shape in drawn if "currentColor" not in shape] == []
